@@ -1,0 +1,46 @@
+"""The commands and their options. What they do stands in the modules they call."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from deploy.cli import tables
+from deploy.cli.up import Mode, up
+
+app = typer.Typer(
+    name="jobwire", help="The job desk of an experts marketplace.", no_args_is_help=True, add_completion=False
+)
+
+
+@app.command("up")
+def up_command(
+    once: Annotated[bool, typer.Option("--once", help="Walk the main job once, stop everything, exit 0 or 1.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Walk the main job once, then stay up for you to try.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Start Kafka, MongoDB, a mail catcher and the five services on this machine.
+
+    KAFKA_BOOTSTRAP_SERVERS, MONGODB_URI and SMTP_URL (with MAIL_API_URL) name servers to use instead. Data stay in `.jobwire`.
+    """
+    mode = Mode.ONCE if once else Mode.DEMO if demo else Mode.STAY
+    raise typer.Exit(asyncio.run(up(mode, as_json=json)))
+
+
+@app.command("topics")
+def topics_command() -> None:
+    """Print the table of topics: who says what, who hears it, how long it is kept."""
+    tables.print_topics()
+
+
+@app.command("seed")
+def seed_command() -> None:
+    """Register the invented market of 200 partners with the running services. Doing it again changes nothing."""
+    from deploy.seed import seed  # noqa: PLC0415 - only this command needs a broker
+    from shared.settings import Settings  # noqa: PLC0415
+
+    typer.echo(f"{asyncio.run(seed(Settings()))} partners sent to partners.commands.")
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,283 @@
+"""The main job, once, against running services: over HTTP and mail only, as people would.
+
+Each step is a sentence, checks what it says, and is timed. The first that does not hold ends the journey with `JourneyFailed`.
+"""
+
+import asyncio
+import html
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from deploy.mailpit import CaughtMail, Mailpit
+from deploy.market import load_partners
+
+
+class JourneyFailed(Exception):  # noqa: N818 - says what is the case
+    """A step did not show what it should."""
+
+
+@dataclass(frozen=True)
+class Step:
+    number: int
+    what: str
+    milliseconds: float
+
+
+@dataclass
+class Person:
+    """Somebody signed in, with a client that says so."""
+
+    client: httpx2.AsyncClient
+    email: str
+
+    async def get(self, path: str, expect: int = 200, **params: Any) -> Any:
+        return _expected(await self.client.get(path, params=params), expect)
+
+    async def post(self, path: str, body: Any = None, expect: int = 200) -> Any:
+        return _expected(await self.client.post(path, json=body), expect)
+
+    async def put(self, path: str, body: Any, expect: int = 200) -> Any:
+        return _expected(await self.client.put(path, json=body), expect)
+
+
+@dataclass
+class Journey:
+    """`window_seconds` is the reply window that the jobs service runs with: long enough for a person, short enough to wait for."""
+
+    gateway: str
+    leads: str
+    mail_api: str
+    window_seconds: float
+    on_step: Callable[[Step], None] = lambda _step: None
+    steps: list[Step] = field(default_factory=list)
+
+    async def run(self) -> list[Step]:
+        """Walk it all. Raises `JourneyFailed`."""
+        async with httpx2.AsyncClient(timeout=30, follow_redirects=False) as client:
+            self._client = client
+            self._mails = Mailpit(client, self.mail_api)
+            await self._mails.ignore_old()
+            self._run = uuid4().hex[:10]
+            self._merchant_email = f"mia.{self._run}@kettle-thread.example"
+            self._market = load_partners()
+            try:
+                await self._walk()
+            except (AssertionError, LookupError, TimeoutError, httpx2.HTTPError) as error:
+                done = self.steps[-1].what if self.steps else "nothing yet"
+                raise JourneyFailed(f"After “{done}”: {type(error).__name__}: {error}") from error
+        return self.steps
+
+    async def _walk(self) -> None:
+        async with self._step("A merchant posts a match request through the form, and is mailed a link"):
+            request_mail = await self._request("match", "theme-customisation")
+        async with self._step("The merchant follows the link and confirms; four partners are mailed within 2 s"):
+            offers = await self._confirm(request_mail, partners=4)
+        a, b, c, d = [await self._sign_in(self._partner_of(mail)) for mail in offers]
+        async with self._step("Each of the four has the job as New"):
+            job_of = {person.email: await self._new_job(person) for person in (a, b, c, d)}
+        async with self._step("The merchant signs in and sees no partner yet"):
+            merchant = await self._sign_in(self._merchant_email)
+            assert (await merchant.get("/api/v1/merchant/jobs"))["jobs"] == [], "a partner shows too early"
+        await self._conversation(a, job_of[a.email], merchant)
+        async with self._step("Partner B declines with a reason"):
+            body = {"reason": "no_capacity", "note": "Booked until spring."}
+            declined = await b.post(f"/api/v1/jobs/{job_of[b.email]}/decline", body)
+            assert declined["status"] == "declined", declined
+        async with self._step("Another organisation cannot see A's job"):
+            for path in ("", "/open", "/messages"):
+                method, body = ("GET", None) if not path else ("POST", {"text": "Hello"})
+                response = await d.client.request(method, f"/api/v1/jobs/{job_of[a.email]}{path}", json=body)
+                assert response.status_code == 404, (path, response.status_code)
+        await self._ending(a, job_of[a.email], merchant)
+        async with self._step("Partner C lets it expire; a reply after that is refused"):
+            await self._expiry(c, job_of[c.email])
+        await self._direct_request()
+
+    async def _conversation(self, a: Person, job_id: str, merchant: Person) -> None:
+        async with self._step("Partner A opens the job and replies; only now the merchant is mailed, and sees A"):
+            assert (await a.post(f"/api/v1/jobs/{job_id}/open"))["status"] == "opened"
+            reply = {"text": f"Hello Mia, a calm product page is what we do best. ({self._run})"}
+            replied = await a.post(f"/api/v1/jobs/{job_id}/messages", reply)
+            assert replied["status"] == "replied", replied
+            self._introduction = await self._mails.to(self._merchant_email, containing=self._run)
+            seen = await self._until(lambda: merchant.get("/api/v1/merchant/jobs"), lambda page: page["jobs"])
+            assert [job["job_id"] for job in seen["jobs"]] == [job_id], seen
+        async with self._step("The merchant follows the mail's link and answers: Awaiting reply"):
+            by_link = await self._session(self._introduction.token, self._merchant_email)
+            body = {"text": "That sounds good. When could you start?"}
+            await by_link.post(f"/api/v1/merchant/jobs/{job_id}/messages", body)
+            page = await self._until(
+                lambda: a.get(f"/api/v1/jobs/{job_id}"), lambda page: page["job"]["status"] == "awaiting_reply"
+            )
+            assert page["timeline"][-1]["type"] == "MerchantReplied", page["timeline"]
+        async with self._step("A assigns a member, who is mailed, and replies again"):
+            member = self._colleague(a.email)
+            await a.put(f"/api/v1/jobs/{job_id}/assignees", {"member_ids": [member["member_id"]]})
+            if member["email"] != a.email:  # nobody is told of what they did themselves
+                await self._mails.to(member["email"], containing=self._title)
+            replied = await a.post(f"/api/v1/jobs/{job_id}/messages", {"text": "On Monday."})
+            assert replied["status"] == "replied", replied
+            await self._mails.to(self._merchant_email, containing="On Monday.")
+
+    async def _ending(self, a: Person, job_id: str, merchant: Person) -> None:
+        async with self._step("A completes the job, the merchant reviews it with 5 stars, and A's standing shows it"):
+            before = (await a.get("/api/v1/standing"))["total"]
+            assert (await a.post(f"/api/v1/jobs/{job_id}/complete"))["status"] == "completed"
+            body = {"rating": 5, "text": "Quick, clear, lovely work."}
+            await merchant.post(f"/api/v1/merchant/jobs/{job_id}/review", body)
+            standing = await self._until(
+                lambda: a.get("/api/v1/standing"), lambda page: page["total"]["reviews"] == before["reviews"] + 1
+            )
+            assert standing["total"]["rating_sum"] == before["rating_sum"] + 5, standing
+
+    async def _expiry(self, c: Person, job_id: str) -> None:
+        within = self.window_seconds + 30
+        await self._until(
+            lambda: c.get(f"/api/v1/jobs/{job_id}"), lambda page: page["job"]["status"] == "expired", within
+        )
+        late = await c.post(f"/api/v1/jobs/{job_id}/messages", {"text": "Are you still looking?"}, expect=409)
+        assert late["code"] == "expired", late
+        page = await c.get(f"/api/v1/jobs/{job_id}")
+        assert "JobReminded" in [entry["type"] for entry in page["timeline"]], "nobody reminded C"
+
+    async def _direct_request(self) -> None:
+        async with self._step("A direct request to one partner, in Japanese, arrives at that partner only"):
+            partner = next(one for one in self._market if _reachable(one) and one["main_language"] == "ja")
+            mail = await self._request("direct", partner["services"][0]["service"], partner, locale="ja")
+            offers = await self._confirm(mail, partners=1)
+            assert self._market_entry(offers[0])["partner_id"] == partner["partner_id"], offers
+            person = await self._sign_in(self._partner_of(offers[0]))
+            job = await self._new_job(person)
+            direct = await person.get(f"/api/v1/jobs/{job}")
+            assert direct["job"]["request"]["kind"] == "direct", direct
+
+    async def _request(
+        self, kind: str, service: str, partner: dict[str, Any] | None = None, locale: str = "en"
+    ) -> CaughtMail:
+        """Fill in the form as a browser would: fetch it, keep its hidden fields, post it."""
+        self._title = f"Spring launch {uuid4().hex[:10]}"
+        query = f"?partner={partner['slug']}" if partner else ""
+        page = await self._client.get(f"{self.leads}/{locale}/requests/new{query}")
+        assert page.status_code == 200, f"the form answered {page.status_code}"
+        fields = {
+            **_hidden(page.text),
+            "name": "Mia Laurent" if locale == "en" else "田中 美咲",
+            "email": self._merchant_email,
+            "store_url": "kettle-thread.example",
+            "business": "Tea and thread, 40 orders a day." if locale == "en" else "日本茶と糸の専門店です。",
+            "service": service,
+            "title": self._title,
+            "requirements": "A calmer product page." if locale == "en" else "商品ページを見やすくしたいです。",
+            "budget_amount": "1500" if locale == "en" else "200000",
+            "budget_currency": "USD" if locale == "en" else "JPY",
+            "priority_time": "2",
+            "priority_cost": "3",
+            "priority_quality": "5",
+        }
+        assert fields["kind"] == kind, fields
+        sent = await self._client.post(f"{self.leads}/{locale}/requests/new", data=fields)
+        assert sent.status_code == 202, f"the form answered {sent.status_code}: {sent.text[:300]}"
+        return await self._mails.to(self._merchant_email, containing="/confirm?token=")
+
+    async def _confirm(self, mail: CaughtMail, *, partners: int) -> list[CaughtMail]:
+        page = await self._client.get(mail.link)
+        action = mail.link.partition("?")[0]
+        assert page.status_code == 200, page.status_code
+        confirmed = await self._client.post(action, data=_hidden(page.text))
+        assert confirmed.status_code == 200, confirmed.status_code
+        offers = await self._mails.matching(partners, containing=self._title, within=2.0 + 10.0)
+        assert len(offers) == partners, f"{len(offers)} mails, {partners} wanted"
+        return offers
+
+    async def _new_job(self, person: Person) -> str:
+        page = await self._until(
+            lambda: person.get("/api/v1/jobs", status="new", q=self._title), lambda page: page["jobs"]
+        )
+        assert len(page["jobs"]) == 1, page
+        return str(page["jobs"][0]["job_id"])
+
+    async def _sign_in(self, email: str) -> Person:
+        """By the mailed link, as everybody does."""
+        asked = await self._client.post(f"{self.gateway}/api/v1/sign-in", json={"email": email})
+        assert asked.status_code == 202, asked.status_code
+        mail = await self._mails.to(email, containing="/sign-in?token=")
+        return await self._session(mail.token, email)
+
+    async def _session(self, token: str, email: str) -> Person:
+        opened = await self._client.post(f"{self.gateway}/api/v1/sessions", json={"token": token})
+        session = _expected(opened, 201)
+        headers = {"Authorization": f"Bearer {session['token']}"}
+        return Person(httpx2.AsyncClient(base_url=self.gateway, headers=headers, timeout=30), email)
+
+    async def _until(
+        self, ask: Callable[[], Any], holds: Callable[[Any], Any], within: float = 15.0
+    ) -> Any:
+        async with asyncio.timeout(within):
+            while True:
+                answer = await ask()
+                if holds(answer):
+                    return answer
+                await asyncio.sleep(0.03)
+
+    def _market_entry(self, mail: CaughtMail) -> dict[str, Any]:
+        for partner in self._market:
+            if mail.to in _desk(partner):
+                return partner
+        raise LookupError(f"Nobody in the market has the address {mail.to}.")
+
+    def _partner_of(self, mail: CaughtMail) -> str:
+        """The sign-in address of the partner that this mail went to."""
+        return str(_owner(self._market_entry(mail))["email"])
+
+    def _colleague(self, email: str) -> dict[str, Any]:
+        """Somebody else in the same team, or the person itself where it works alone."""
+        team = next(one["members"] for one in self._market if email in [member["email"] for member in one["members"]])
+        others = [member for member in team if member["email"] != email]
+        member: dict[str, Any] = (others or team)[0]
+        return member
+
+    @asynccontextmanager
+    async def _step(self, what: str) -> AsyncIterator[None]:
+        started = perf_counter()
+        yield
+        step = Step(len(self.steps) + 1, what, (perf_counter() - started) * 1000)
+        self.steps.append(step)
+        self.on_step(step)
+
+
+def _expected(response: httpx2.Response, status: int) -> Any:
+    assert response.status_code == status, f"{response.request.method} {response.request.url.path} answered {response.status_code}: {response.text[:300]}"
+    return response.json()
+
+
+def _hidden(page: str) -> dict[str, str]:
+    """The hidden fields of the page's form."""
+    fields = {}
+    for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", page):
+        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name and value:
+            fields[name.group(1)] = html.unescape(value.group(1))
+    return fields
+
+
+def _owner(partner: dict[str, Any]) -> dict[str, Any]:
+    owner: dict[str, Any] = next(member for member in partner["members"] if member["role"] == "owner")
+    return owner
+
+
+def _desk(partner: dict[str, Any]) -> list[str]:
+    address = partner["preferences"]["notification_email"]
+    return [address] if address else [member["email"] for member in partner["members"] if member["role"] == "owner"]
+
+
+def _reachable(partner: dict[str, Any]) -> bool:
+    return bool(partner["published"] and partner["preferences"]["available"])
+
+

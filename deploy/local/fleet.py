@@ -1,0 +1,123 @@
+"""The five services as processes of their own, on this machine."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.local.parts import HOST, Progress, choose_port, say_nothing
+from deploy.local.processes import ManagedProcess
+
+_ROOT = Path(__file__).parents[2]
+_RESTART_SECONDS = 1.0
+
+DEFAULT_PORTS = {"gateway": 8000, "leads": 8001, "matching": 8002, "jobs": 8003, "notifications": 8004}
+
+
+@dataclass(frozen=True)
+class Urls:
+    """Where people and programs reach the two HTTP sides."""
+
+    gateway: str
+    leads: str
+
+
+class Fleet:
+    """Starts each service, waits until it is ready, and starts one again that has died: every service promises to survive that."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        log_dir: Path,
+        *,
+        ports: Mapping[str, int] = DEFAULT_PORTS,
+        progress: Progress = say_nothing,
+    ) -> None:
+        """`environ` is what all services get; a port of 0 means any free one."""
+        self.ports = {
+            name: choose_port(name, port, f"Stop what is using it, or set JOBWIRE_PORT_{name.upper()}.")
+            for name, port in ports.items()
+        }
+        self.urls = Urls(self._url("gateway"), self._url("leads"))
+        self._environ = {**environ, "JOBWIRE_PUBLIC_URL": self.urls.gateway, "JOBWIRE_LEADS_URL": self.urls.leads}
+        self._log_dir = log_dir
+        self._progress = progress
+        self.processes: dict[str, ManagedProcess] = {}
+        self._watchers: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """All at once; returns when every service is ready. Raises ProcessFailed when one cannot start."""
+        await asyncio.gather(*(self.start_one(name, {}) for name in self.ports))
+
+    async def start_one(self, name: str, extra: Mapping[str, str]) -> None:
+        """Start (or start again, with other settings) one service and keep it running."""
+        await self.stop_one(name)
+        self._progress(name, "starting")
+        process = ManagedProcess(
+            name,
+            [sys.executable, "-m", f"services.{name}.main"],
+            log_file=self._log_dir / f"{name}.log",
+            cwd=_ROOT,
+            env={**self._environ, "JOBWIRE_PORT": str(self.ports[name]), **extra},
+        )
+        self.processes[name] = process
+        began = asyncio.get_running_loop().time()
+        await process.start()
+        await process.wait_ready(lambda: self._ready(name), within=90)
+        self._progress(name, f"ready in {asyncio.get_running_loop().time() - began:.1f} s")
+        self._watchers[name] = asyncio.create_task(self._keep(name, process))
+
+    async def stop_one(self, name: str, grace: float = 30.0) -> None:
+        watcher = self._watchers.pop(name, None)
+        if watcher:
+            watcher.cancel()
+        process = self.processes.pop(name, None)
+        if process:
+            await process.stop(grace)
+
+    async def stop(self) -> None:
+        """SIGTERM to all: each finishes what it has in hand."""
+        await asyncio.gather(*(self.stop_one(name) for name in list(self.processes)))
+
+    async def lag(self, topic: str) -> float:
+        """Records of a topic that some service has yet to handle."""
+        total = 0.0
+        async with httpx2.AsyncClient() as client:
+            for name in self.ports:
+                metrics = (await client.get(self._url(name) + "/metrics")).text
+                total += _sum(metrics, "jobwire_consumer_lag_records", {"topic": topic})
+        return total
+
+    async def metric(self, name: str, metric: str) -> float:
+        async with httpx2.AsyncClient() as client:
+            return _sum((await client.get(self._url(name) + "/metrics")).text, metric, {})
+
+    async def _ready(self, name: str) -> bool:
+        try:
+            async with httpx2.AsyncClient() as client:
+                return (await client.get(self._url(name) + "/health/ready", timeout=2)).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    async def _keep(self, name: str, process: ManagedProcess) -> None:
+        while True:
+            code = await process.wait()
+            self._progress(name, f"ended with status {code}; starting it again")
+            await asyncio.sleep(_RESTART_SECONDS)
+            await process.start()
+
+    def _url(self, name: str) -> str:
+        return f"http://{HOST}:{self.ports[name]}"
+
+
+def _sum(metrics: str, wanted: str, labels: Mapping[str, str]) -> float:
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == wanted and all(sample.labels.get(name) == value for name, value in labels.items())
+    )

@@ -1,0 +1,170 @@
+"""Who somebody is: sign-in by mailed link, sessions, and what an address may do right now."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+from pymongo.errors import DuplicateKeyError
+
+from services.gateway.projections import MERCHANTS, PARTNERS, email_key
+from shared.clock import Clock
+from shared.commands import command
+from shared.contracts.base import Actor, ActorKind, Locale
+from shared.contracts.partners import Member, Partner, Role, SignInRequested
+from shared.contracts.requests import merchant_id_of
+from shared.http import Problem
+from shared.links import BadLink, Links
+from shared.mongo import Database
+from shared.publisher import Publisher, outgoing
+from shared.settings import Settings
+from shared.topics import SIGN_INS
+
+MERCHANT_LINK_SECONDS = 7 * 24 * 3600
+MAILS_PER_QUARTER_HOUR = 5
+
+
+@dataclass(frozen=True)
+class Membership:
+    """One person in one partner's team."""
+
+    partner: Partner
+    member: Member
+
+    def actor(self) -> Actor:
+        return Actor(
+            kind=ActorKind.PARTNER,
+            partner_id=self.partner.partner_id,
+            member_id=self.member.member_id,
+            name=self.member.name,
+        )
+
+    @property
+    def administers(self) -> bool:
+        return self.member.role in (Role.OWNER, Role.ADMIN)
+
+
+@dataclass(frozen=True)
+class Merchant:
+    merchant_id: UUID
+    name: str
+    email: str
+
+    def actor(self) -> Actor:
+        return Actor(kind=ActorKind.MERCHANT, merchant_id=self.merchant_id, name=self.name)
+
+
+@dataclass(frozen=True)
+class Session:
+    token: str
+    email: str
+    expires_at: datetime
+
+
+class Accounts:
+    """Sessions are opaque and revocable; of every token only its hash is stored. What a person may do is looked up at each
+    request, so that a change of a team counts at once."""
+
+    def __init__(  # noqa: PLR0913 - the parts, named
+        self, database: Database, links: Links, publisher: Publisher, clock: Clock, settings: Settings
+    ) -> None:
+        self._teams = database[PARTNERS]
+        self._merchants = database[MERCHANTS]
+        self._sessions = database["sessions"]
+        self._sign_ins = database["sign_ins"]
+        self._used_links = database["used_links"]
+        self._links = links
+        self._publisher = publisher
+        self._clock = clock
+        self._settings = settings
+
+    async def prepare(self) -> None:
+        await self._sessions.create_index("expires_at", expireAfterSeconds=0)
+        await self._used_links.create_index("forget_at", expireAfterSeconds=0)
+        await self._sign_ins.create_index("at", expireAfterSeconds=900)
+        await self._sign_ins.create_index("email")
+
+    async def request_sign_in(self, email: str) -> None:
+        """Have a link mailed, if the address is known. The asker learns nothing either way."""
+        email = email_key(email)
+        known = await self._known(email)
+        since = self._clock.now() - timedelta(minutes=15)
+        recent = await self._sign_ins.count_documents({"email": email, "at": {"$gt": since}})
+        if known is None or recent >= MAILS_PER_QUARTER_HOUR:
+            return
+        sign_in_id = uuid4()
+        await self._sign_ins.insert_one({"_id": sign_in_id, "email": email, "at": self._clock.now()})
+        name, locale = known
+        record = command(
+            SignInRequested(email=email, name=name, locale=locale),
+            sign_in_id,
+            source="gateway",
+            time=self._clock.now(),
+        )
+        await self._publisher.publish([outgoing(SIGN_INS.name, record)])
+
+    async def open_session(self, token: str) -> Session:
+        """Exchange a mailed token, once. Raises `Problem`."""
+        email = self._email_of(token)
+        now = self._clock.now()
+        try:
+            await self._used_links.insert_one(
+                {"_id": _hash(token), "forget_at": now + timedelta(seconds=2 * MERCHANT_LINK_SECONDS)}
+            )
+        except DuplicateKeyError:
+            raise Problem(401, "link_used", "This link has been used. Please ask for a new one.") from None
+        session = Session(secrets.token_urlsafe(32), email, now + timedelta(hours=self._settings.session_hours))
+        await self._sessions.insert_one(
+            {"_id": _hash(session.token), "email": email, "created_at": now, "expires_at": session.expires_at}
+        )
+        return session
+
+    async def close_session(self, token: str) -> None:
+        await self._sessions.delete_one({"_id": _hash(token)})
+
+    async def email_of_session(self, token: str) -> str:
+        """The address that is signed in. Raises `Problem` 401. Expiry is checked here: the TTL index only runs each minute."""
+        session = await self._sessions.find_one({"_id": _hash(token), "expires_at": {"$gt": self._clock.now()}})
+        if session is None:
+            raise Problem(401, "session_ended", "Please sign in again.")
+        return str(session["email"])
+
+    async def memberships(self, email: str) -> list[Membership]:
+        """The teams this address belongs to, in a stable order."""
+        cursor = self._teams.find({"emails": email}).sort("_id", 1)
+        partners = [Partner.model_validate(document["partner"]) async for document in cursor]
+        return [
+            Membership(partner, member)
+            for partner in partners
+            for member in partner.members
+            if email_key(member.email) == email
+        ]
+
+    async def merchant(self, email: str) -> Merchant | None:
+        document = await self._merchants.find_one({"_id": merchant_id_of(email)})
+        return Merchant(document["_id"], document["name"], document["email"]) if document else None
+
+    async def _known(self, email: str) -> tuple[str, Locale] | None:
+        for membership in await self.memberships(email):
+            return membership.member.name, membership.member.locale
+        document = await self._merchants.find_one({"_id": merchant_id_of(email)})
+        return (document["name"], Locale(document["locale"])) if document else None
+
+    def _email_of(self, token: str) -> str:
+        try:
+            _, claims = self._links.read("sign-in", token, self._settings.sign_in_minutes * 60)
+        except BadLink as bad:
+            if bad.code == "link_expired":
+                raise Problem(401, bad.code, "This link is too old. Please ask for a new one.") from None
+        else:
+            return email_key(claims["email"])
+        try:
+            _, claims = self._links.read("merchant-link", token, MERCHANT_LINK_SECONDS)
+        except BadLink as bad:
+            raise Problem(401, bad.code, "This link is no longer good. Please ask for a new one.") from None
+        return email_key(claims["email"])
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()

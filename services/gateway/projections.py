@@ -1,0 +1,84 @@
+"""The read models, built only from topics: they may be dropped and replayed."""
+
+import unicodedata
+from collections.abc import Iterable
+
+from shared.consumer import Received
+from shared.contracts.jobs import Job
+from shared.contracts.matching import StandingChanged
+from shared.contracts.partners import Partner
+from shared.contracts.requests import Request, RequestConfirmed
+from shared.mongo import Database
+from shared.projection import Write, newer, once
+
+PARTNERS, MERCHANTS, JOBS, TIMELINE = "team_view", "merchant_view", "job_view", "timeline_view"
+STANDINGS = "standing_view"
+
+
+async def prepare(database: Database) -> None:
+    await database[PARTNERS].create_index("emails")
+    await database[JOBS].create_index([("partner_id", 1), ("created_at", -1), ("_id", -1)])
+    await database[JOBS].create_index([("merchant_id", 1), ("created_at", -1), ("_id", -1)])
+    await database[TIMELINE].create_index([("job_id", 1), ("version", 1)])
+
+
+def on_partner(received: Received) -> Iterable[Write]:
+    partner: Partner = received.record.snapshot
+    fields = {
+        "emails": [email_key(member.email) for member in partner.members],
+        "partner": partner.model_dump(mode="json"),
+    }
+    yield newer(PARTNERS, partner.partner_id, partner.version, fields)
+
+
+def on_request(received: Received) -> Iterable[Write]:
+    """A merchant exists once its address answered."""
+    request: Request = received.record.snapshot
+    if isinstance(received.record.fact, RequestConfirmed):
+        merchant, locale = request.details.merchant, request.details.locale
+        fields = {"email": email_key(merchant.email), "name": merchant.name, "locale": locale.value}
+        yield newer(MERCHANTS, merchant.merchant_id, int(received.at.timestamp() * 1000), fields)
+
+
+def on_job(received: Received) -> Iterable[Write]:
+    """The snapshot replaces an older one; the fact joins the timeline once."""
+    event = received.record
+    job: Job = event.snapshot
+    fields = {
+        "partner_id": job.partner_id,
+        "merchant_id": job.details.merchant.merchant_id,
+        "status": job.status.value,
+        "kind": job.details.kind.value,
+        "introduced": job.introduced,
+        "created_at": job.created_at,
+        "search": searchable(job),
+        "job": job.model_dump(mode="json"),
+    }
+    yield newer(JOBS, job.job_id, job.version, fields)
+    entry = {
+        "job_id": job.job_id,
+        "version": event.version,
+        "type": event.type,
+        "at": event.time,
+        "fact": event.fact.model_dump(mode="json"),
+    }
+    yield once(TIMELINE, event.id, entry)
+
+
+def on_standing(received: Received) -> Iterable[Write]:
+    standing: StandingChanged = received.record.data
+    yield newer(STANDINGS, standing.partner_id, standing.version, {"standing": standing.model_dump(mode="json")})
+
+
+def searchable(job: Job) -> str:
+    """What a search looks through, folded so that width and case do not matter."""
+    details = job.details
+    return folded("\n".join((details.merchant.name, details.title, details.requirements, details.business)))
+
+
+def folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def email_key(email: str) -> str:
+    return email.strip().casefold()

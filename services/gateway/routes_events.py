@@ -1,0 +1,30 @@
+"""Server-sent events. Each names a job and its new version; the page fetches what it shows."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.gateway.live import Hub, Listener
+from services.gateway.signed_in import SignedIn
+
+
+def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["live"])
+
+    @router.get("/events", response_class=EventSourceResponse)
+    async def events(
+        who: Annotated[Any, Depends(signed_in.somebody)],
+        last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+    ) -> AsyncIterator[ServerSentEvent]:
+        """`hello` when connected, `job` for each change you may know of, `reset` when something was missed: load again."""
+        memberships, merchant = who
+        listener = Listener(
+            partner_ids=frozenset(one.partner.partner_id for one in memberships),
+            merchant_id=merchant.merchant_id if merchant else None,
+        )
+        async for name, cursor, data in hub.listen(listener, last_event_id):
+            yield ServerSentEvent(event=name, id=cursor, data=data)
+
+    return router

@@ -1,0 +1,30 @@
+"""Whenever matching has chosen partners, each of them gets a job."""
+
+from collections.abc import Iterable
+
+from shared.commands import Order, Reaction
+from shared.contracts.base import SYSTEM, Event
+from shared.contracts.jobs import CreateJob, job_id_of
+from shared.contracts.matching import Match, RequestMatched
+from shared.settings import Settings
+
+
+def on_request_matched(settings: Settings) -> Reaction:
+    """A reaction to RequestMatched with this deployment's reply window."""
+
+    def react(event: Event[RequestMatched, Match]) -> Iterable[Order]:
+        match = event.snapshot
+        for selection in event.fact.selections:
+            yield Order(
+                job_id_of(match.request_id, selection.partner_id),
+                CreateJob(
+                    request_id=match.request_id,
+                    partner_id=selection.partner_id,
+                    details=match.details,
+                    reply_window_seconds=settings.reply_window_seconds,
+                    remind_before_seconds=settings.remind_before_seconds,
+                    actor=SYSTEM,
+                ),
+            )
+
+    return react

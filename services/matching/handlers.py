@@ -1,0 +1,50 @@
+"""Whenever a request is confirmed, select; whenever a job is answered, note it."""
+
+from collections.abc import Iterable
+
+from shared.commands import Order, Reaction
+from shared.contracts.base import SYSTEM, Event, Message
+from shared.contracts.jobs import Job, JobDeclined, JobExpired, JobReplied
+from shared.contracts.matching import Answer, NoteAnswer, SelectPartners
+from shared.contracts.requests import Request, RequestConfirmed
+from shared.settings import Settings
+
+ANSWERS: dict[type[Message], Answer] = {
+    JobReplied: Answer.REPLIED,
+    JobDeclined: Answer.DECLINED,
+    JobExpired: Answer.EXPIRED,
+}
+
+
+def on_request_confirmed(settings: Settings) -> Reaction:
+    def react(event: Event[RequestConfirmed, Request]) -> Iterable[Order]:
+        request = event.snapshot
+        yield Order(
+            request.request_id,
+            SelectPartners(
+                details=request.details,
+                partners_per_wave=settings.partners_per_wave,
+                waves=settings.waves,
+                actor=SYSTEM,
+            ),
+        )
+
+    return react
+
+
+def on_answer(settings: Settings) -> Reaction:
+    def react(event: Event[Message, Job]) -> Iterable[Order]:
+        if isinstance(event.fact, JobReplied) and not event.fact.first:
+            return  # matching knows already
+        yield Order(
+            event.snapshot.request_id,
+            NoteAnswer(
+                partner_id=event.snapshot.partner_id,
+                answer=ANSWERS[type(event.fact)],
+                partners_per_wave=settings.partners_per_wave,
+                waves=settings.waves,
+                actor=SYSTEM,
+            ),
+        )
+
+    return react

@@ -1,0 +1,102 @@
+"""All rules of a match: waves, answers, and when to give up. Pure but for the market it is given, which is what a selection is of."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from services.matching.selection import Market, select
+from shared.contracts.base import Message
+from shared.contracts.matching import (
+    Answer,
+    AnswerNoted,
+    Match,
+    MatchCommand,
+    MatchFact,
+    MatchStatus,
+    NoteAnswer,
+    RequestMatched,
+    RequestUnmatched,
+    SelectPartners,
+)
+from shared.contracts.requests import RequestKind
+from shared.decisions import Decision, Rejection
+
+Decide = Callable[[Match | None, MatchCommand, UUID, datetime], Decision]
+
+
+def decide_with(market: Market) -> Decide:
+    """The match's `decide` over a market."""
+
+    def decide(match: Match | None, command: MatchCommand, request_id: UUID, at: datetime) -> Decision:
+        if isinstance(command, SelectPartners):
+            return [] if match else _start(command, request_id, market)
+        if match is None:
+            raise ValueError(f"There is no match {request_id} to decide about.")
+        return _note(match, command, market)
+
+    return decide
+
+
+def evolve(match: Match | None, fact: MatchFact, request_id: UUID, at: datetime) -> Match:
+    if match is None:
+        return _first(fact, request_id, at)
+    match fact:
+        case RequestMatched(wave=wave, selections=selections):
+            asked = dict.fromkeys((selection.partner_id for selection in selections), None)
+            return match.model_copy(
+                update={"wave": wave, "answers": {**match.answers, **asked}, "status": MatchStatus.WAITING}
+            )
+        case RequestUnmatched():
+            return match.model_copy(update={"status": MatchStatus.UNMATCHED})
+        case AnswerNoted(partner_id=partner_id, answer=answer):
+            answered = match.status is MatchStatus.ANSWERED or answer is Answer.REPLIED
+            return match.model_copy(
+                update={
+                    "answers": {**match.answers, partner_id: answer},
+                    "status": MatchStatus.ANSWERED if answered else match.status,
+                }
+            )
+
+
+def _start(command: SelectPartners, request_id: UUID, market: Market) -> Decision:
+    selections = select(request_id, command.details, market, command.partners_per_wave, ())
+    if selections:
+        return [RequestMatched(details=command.details, wave=1, selections=selections)]
+    direct = command.details.kind is RequestKind.DIRECT
+    return [RequestUnmatched(details=command.details, reason="partner_unavailable" if direct else "nobody_eligible")]
+
+
+def _note(match: Match, command: NoteAnswer, market: Market) -> Decision:
+    if command.partner_id not in match.answers:
+        return Rejection("not_selected", "This partner was not selected for this request.")
+    if match.answers[command.partner_id] is not None:
+        return []  # only the first answer counts
+    noted = AnswerNoted(partner_id=command.partner_id, answer=command.answer)
+    answers = {**match.answers, command.partner_id: command.answer}
+    nobody_left = all(answer in (Answer.DECLINED, Answer.EXPIRED) for answer in answers.values())
+    return [noted, _next_wave(match, command, market)] if nobody_left else [noted]
+
+
+def _next_wave(match: Match, command: NoteAnswer, market: Market) -> Message:
+    """Everybody asked so far has declined or let it expire: ask others, if there are any and waves are left."""
+    more_waves = match.wave < command.waves and match.details.kind is RequestKind.MATCH
+    selections = (
+        select(match.request_id, match.details, market, command.partners_per_wave, match.answers) if more_waves else ()
+    )
+    if selections:
+        return RequestMatched(details=match.details, wave=match.wave + 1, selections=selections)
+    return RequestUnmatched(details=match.details, reason="nobody_answered")
+
+
+def _first(fact: MatchFact, request_id: UUID, at: datetime) -> Match:
+    if isinstance(fact, AnswerNoted):
+        raise ValueError("AnswerNoted before anybody was selected.")  # noqa: TRY004 - the order is wrong, not the type
+    matched = isinstance(fact, RequestMatched)
+    return Match(
+        request_id=request_id,
+        details=fact.details,
+        status=MatchStatus.WAITING if matched else MatchStatus.UNMATCHED,
+        wave=1 if matched else 0,
+        answers={selection.partner_id: None for selection in fact.selections} if matched else {},
+        started_at=at,
+    )

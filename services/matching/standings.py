@@ -1,0 +1,88 @@
+"""What matching learns of partners: a projection of `jobs.events`, published as `standings`.
+
+Each job leaves one document, replaced when a newer snapshot comes; a partner's standing is summed from its documents. Summing
+again after a crash or a duplicate gives the same numbers, which adding to a counter would not.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from shared.commands import command
+from shared.consumer import Received
+from shared.contracts.base import derived_id
+from shared.contracts.jobs import Job, Status
+from shared.contracts.matching import ServiceStanding, StandingChanged
+from shared.mongo import Database
+from shared.projection import Projection, Write, newer
+from shared.publisher import Outgoing, Publisher, outgoing
+from shared.topics import STANDINGS
+
+COLLECTION = "job_outcomes"
+
+
+class Standings:
+    """A `shared.consumer.Handler`: remember the jobs of the batch, then say the standing of every partner in it."""
+
+    def __init__(self, database: Database, publisher: Publisher) -> None:
+        self._outcomes = database[COLLECTION]
+        self._remember = Projection(database, on_job)
+        self._publisher = publisher
+
+    async def prepare(self) -> None:
+        await self._outcomes.create_index("partner_id")
+
+    async def __call__(self, batch: Sequence[Received]) -> None:
+        await self._remember(batch)
+        latest = {received.record.snapshot.partner_id: received for received in batch}
+        await self._publisher.publish([await self._said(partner, received) for partner, received in latest.items()])
+
+    async def _said(self, partner_id: UUID, received: Received) -> Outgoing:
+        standing = standing_of(partner_id, [job async for job in self._outcomes.find({"partner_id": partner_id})])
+        event = received.record
+        record = command(
+            standing,
+            partner_id,
+            source="matching",
+            time=event.time,
+            command_id=derived_id("standing", partner_id, standing.version),
+            correlation_id=event.correlationid,
+            causation_id=event.id,
+        )
+        return outgoing(STANDINGS.name, record)
+
+
+def on_job(received: Received) -> Iterable[Write]:
+    job: Job = received.record.snapshot
+    yield newer(COLLECTION, job.job_id, job.version, outcome_of(job))
+
+
+def outcome_of(job: Job) -> dict[str, Any]:
+    """What this job adds to its partner's standing."""
+    reply = (job.first_reply_at - job.created_at).total_seconds() if job.first_reply_at else 0.0
+    declined = job.decline is not None and job.first_reply_at is None and job.decline.by.value == "partner"
+    return {
+        "partner_id": job.partner_id,
+        "service": job.details.service,
+        "replied": int(job.first_reply_at is not None),
+        "declined": int(declined),
+        "expired": int(job.status is Status.EXPIRED),
+        "reply_seconds": reply,
+        "reviews": int(job.review is not None),
+        "rating_sum": job.review.rating if job.review else 0,
+    }
+
+
+def standing_of(partner_id: UUID, outcomes: Iterable[dict[str, Any]]) -> StandingChanged:
+    """The sum of a partner's jobs, per service."""
+    sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    version = 0
+    for outcome in outcomes:
+        service = sums[outcome["service"]]
+        service["received"] += 1
+        for name in ("replied", "declined", "expired", "reply_seconds", "reviews", "rating_sum"):
+            service[name] += outcome[name]
+        version += outcome["version"]
+    services = {name: ServiceStanding.model_validate(dict(counts)) for name, counts in sorted(sums.items())}
+    return StandingChanged(partner_id=partner_id, version=version, services=services)

@@ -1,0 +1,45 @@
+"""Whenever something worth telling happens, there is a mail. Replayed records tell nobody anything."""
+
+from collections.abc import Iterable, Sequence
+
+from services.notifications.mail import TOLD, Mail, mail_for_request, mail_for_sign_in, mails_for_job
+from services.notifications.outbox import Outbox
+from services.notifications.teams import Teams
+from shared.clock import Clock
+from shared.consumer import Received
+from shared.contracts.requests import RequestSubmitted
+
+
+class Handlers:
+    def __init__(self, outbox: Outbox, teams: Teams, clock: Clock, sign_in_minutes: int) -> None:
+        self._outbox = outbox
+        self._teams = teams
+        self._clock = clock
+        self._minutes = sign_in_minutes
+
+    async def on_jobs(self, batch: Sequence[Received]) -> None:
+        told = [received for received in _news(batch) if isinstance(received.record.fact, TOLD)]
+        wanted = [(received.record.snapshot.partner_id, received.at) for received in told]
+        partners = await self._teams.of(wanted, self._clock.now())
+        await self._queue(
+            mail
+            for received in told
+            for mail in mails_for_job(received.record, partners[received.record.snapshot.partner_id])
+        )
+
+    async def on_requests(self, batch: Sequence[Received]) -> None:
+        submitted = [received for received in _news(batch) if isinstance(received.record.fact, RequestSubmitted)]
+        await self._queue(mail_for_request(received.record) for received in submitted)
+
+    async def on_sign_ins(self, batch: Sequence[Received]) -> None:
+        await self._queue(
+            mail_for_sign_in(received.record.subject, received.record.data, self._minutes)
+            for received in _news(batch)
+        )
+
+    async def _queue(self, mails: Iterable[Mail]) -> None:
+        await self._outbox.queue(list(mails), self._clock.now())
+
+
+def _news(batch: Sequence[Received]) -> list[Received]:
+    return [received for received in batch if not received.replayed]

@@ -1,0 +1,174 @@
+"""The workers that send. One recipient per SMTP transaction, and a plain word for each way it can end."""
+
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+from aiosmtplib.errors import SMTPDataError
+
+from services.notifications.compose import Composer
+from services.notifications.mail import Mail
+from services.notifications.outbox import GIVE_UP_AFTER, Outbox
+from shared.clock import Clock
+from shared.commands import command
+from shared.contracts.base import Message
+from shared.contracts.mails import MailFailed, MailSent, MailUncertain
+from shared.logs import get_logger
+from shared.metrics import Metrics
+from shared.mongo import Document
+from shared.publisher import Publisher, outgoing
+from shared.topics import MAILS
+
+log = get_logger(__name__)
+
+FINAL_DOT_SECONDS = 600
+"""RFC 5321 4.5.3.2: a client that waits less than ten minutes for the last answer makes duplicates itself."""
+
+AWAY = (SMTPException, OSError, TimeoutError)
+
+
+class Relay:
+    """The SMTP server that the settings name."""
+
+    def __init__(self, smtp_url: str) -> None:
+        url = urlsplit(smtp_url)
+        self._options: dict[str, Any] = {
+            "hostname": url.hostname or "127.0.0.1",
+            "port": url.port or (465 if url.scheme == "smtps" else 25),
+            "username": unquote(url.username) if url.username else None,
+            "password": unquote(url.password) if url.password else None,
+            "use_tls": url.scheme == "smtps",
+            "timeout": 30,
+        }
+
+    def connection(self) -> SMTP:
+        return SMTP(**self._options)
+
+
+class Sender:
+    """Sends what is due until nothing is, then returns."""
+
+    def __init__(self, outbox: Outbox, composer: Composer, relay: Relay, clock: Clock, metrics: Metrics) -> None:
+        self._outbox = outbox
+        self._composer = composer
+        self._relay = relay
+        self._clock = clock
+        self._metrics = metrics
+
+    async def tick(self) -> None:
+        claimed = await self._outbox.claim(self._clock.now())
+        if claimed is None:
+            return
+        connection = self._relay.connection()
+        try:
+            while claimed is not None:
+                await self._send(connection, *claimed)
+                claimed = await self._outbox.claim(self._clock.now())
+        finally:
+            connection.close()
+
+    async def _send(self, connection: SMTP, mail: Mail, attempts: int) -> None:
+        message = self._composer.compose(mail, self._clock.now())
+        try:
+            await self._until_data(connection, message)
+        except SMTPResponseException as refusal:
+            await self._refused(mail, attempts, refusal)
+            return
+        except AWAY as error:
+            connection.close()
+            await self._later(mail, attempts, f"{type(error).__name__}: {error}")
+            return
+        if not await self._outbox.begin(mail.id):
+            connection.close()  # another worker has it; the transaction is dropped with the connection
+            return
+        await self._data(connection, mail, attempts, message)
+
+    async def _until_data(self, connection: SMTP, message: EmailMessage) -> None:
+        """Everything before the message itself: whatever fails here has certainly not delivered it."""
+        if not connection.is_connected:
+            await connection.connect()
+        await connection.ehlo()
+        await connection.mail(message["From"].addresses[0].addr_spec)
+        await connection.rcpt(message["To"].addresses[0].addr_spec)
+
+    async def _data(self, connection: SMTP, mail: Mail, attempts: int, message: EmailMessage) -> None:
+        try:
+            await connection.data(message.as_bytes(), timeout=FINAL_DOT_SECONDS)
+        except SMTPDataError as refusal:
+            await self._refused(mail, attempts, refusal)
+        except AWAY as error:
+            connection.close()
+            await self._end(mail, "uncertain", f"{type(error).__name__}: {error}")
+        else:
+            await self._end(mail, "sent")
+
+    async def _refused(self, mail: Mail, attempts: int, refusal: SMTPResponseException) -> None:
+        """4xx: the server says to come again. 5xx: it says never."""
+        if 400 <= refusal.code < 500:
+            await self._later(mail, attempts, f"{refusal.code} {refusal.message}")
+        else:
+            await self._end(mail, "failed", f"{refusal.code} {refusal.message}")
+
+    async def _later(self, mail: Mail, attempts: int, error: str) -> None:
+        delay = retry_delay(attempts)
+        if delay is None:
+            await self._end(mail, "failed", error)
+            return
+        log.warning("mail_retried", mail_id=str(mail.id), template=mail.template, attempts=attempts + 1, error=error)
+        self._metrics.mails.labels(mail.template, "retried").inc()
+        await self._outbox.retry(mail.id, self._clock.now() + delay, error)
+
+    async def _end(self, mail: Mail, state: str, error: str = "") -> None:
+        log.info("mail_ended", mail_id=str(mail.id), template=mail.template, state=state, error=error)
+        self._metrics.mails.labels(mail.template, state).inc()
+        await self._outbox.end(mail.id, state, self._clock.now(), error)
+
+
+def retry_delay(attempts: int) -> timedelta | None:
+    """How long to wait after so many attempts: 5 s doubling to 10 minutes. None when three days of trying are over."""
+    waited = sum(min(5 * 2**attempt, 600) for attempt in range(min(attempts, 8))) + max(attempts - 8, 0) * 600
+    if waited > GIVE_UP_AFTER.total_seconds():
+        return None
+    return timedelta(seconds=min(5 * 2 ** min(attempts, 8), 600))
+
+
+class Teller:
+    """Publishes how each mail ended. The document remembers whether it has been told, so a crash in between tells it again."""
+
+    def __init__(self, outbox: Outbox, publisher: Publisher, clock: Clock) -> None:
+        self._outbox = outbox
+        self._publisher = publisher
+        self._clock = clock
+
+    async def tick(self) -> None:
+        await self._outbox.give_up_lost(self._clock.now())
+        ended = await self._outbox.untold()
+        if ended:
+            await self._publisher.publish([outgoing(MAILS.name, _told(document)) for document in ended])
+            await self._outbox.mark_told([document["_id"] for document in ended])
+
+
+def _told(document: Document) -> Any:
+    return command(
+        _end_of(document),
+        document["_id"],
+        source="notifications",
+        time=document["ended_at"],
+        command_id=document["_id"],
+    )
+
+
+def _end_of(document: Document) -> Message:
+    at: datetime = document["ended_at"]
+    facts: dict[str, Any] = {
+        "template": document["template"], "to": document["to"], "about": document["about"], "at": at
+    }
+    match document["state"]:
+        case "sent":
+            return MailSent(**facts)
+        case "failed":
+            return MailFailed(**facts, error=document["error"])
+        case _:
+            return MailUncertain(**facts)

@@ -1,0 +1,190 @@
+"""Sending commands: from an HTTP handler, which waits for the owner's answer, and from a policy, which does not."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import Any
+from uuid import UUID, uuid4
+
+from shared.clock import Clock
+from shared.consumer import Received
+from shared.contracts.base import Command, Event, Message, derived_id
+from shared.contracts.replies import CommandApplied, CommandRejected
+from shared.failures import is_transient
+from shared.logs import bound_contextvars, get_logger
+from shared.metrics import Metrics
+from shared.publisher import Outgoing, Publisher, outgoing
+from shared.topics import Topic
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    version: int
+    snapshot: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Kafka has the command; its owner has not answered yet. It will be handled."""
+
+    command_id: UUID
+
+
+Answer = Applied | Rejected | Unanswered
+
+
+class NotTaken(Exception):  # noqa: N818 - Kafka did not take it
+    """Kafka did not acknowledge the command in time. It may arrive all the same: sending it again needs the same id."""
+
+
+def command(  # noqa: PLR0913 - an envelope's fields, named
+    data: Message,
+    subject: UUID,
+    *,
+    source: str,
+    time: datetime,
+    command_id: UUID | None = None,
+    correlation_id: UUID | None = None,
+    causation_id: UUID | None = None,
+    traceparent: str | None = None,
+) -> Command[Any]:
+    """`data` as a record about `subject`. Without ids it starts a story of its own."""
+    command_id = command_id or uuid4()
+    return Command[Any](
+        id=command_id,
+        type=type(data).__name__,
+        source=f"/{source}",
+        subject=subject,
+        time=time,
+        correlationid=correlation_id or command_id,
+        causationid=causation_id or command_id,
+        traceparent=traceparent,
+        data=data,
+    )
+
+
+class Commander:
+    """The asking side of one door or more. One per process; hears all of `replies` and keeps what it asked for."""
+
+    def __init__(self, service: str, publisher: Publisher, clock: Clock, metrics: Metrics, timeout: float) -> None:
+        self._service = service
+        self._publisher = publisher
+        self._clock = clock
+        self._metrics = metrics
+        self._timeout = timeout
+        self._waiting: dict[UUID, asyncio.Future[Answer]] = {}
+
+    async def ask(  # noqa: PLR0913 - as `command`
+        self,
+        door: Topic,
+        data: Message,
+        subject: UUID,
+        *,
+        command_id: UUID | None = None,
+        correlation_id: UUID | None = None,
+        traceparent: str | None = None,
+    ) -> Answer:
+        """Send one command and wait for its answer, `timeout` seconds at most. Raises `NotTaken` when Kafka does not take it."""
+        record = command(
+            data,
+            subject,
+            source=self._service,
+            time=self._clock.now(),
+            command_id=command_id,
+            correlation_id=correlation_id,
+            traceparent=traceparent,
+        )
+        # Two requests with one Idempotency-Key can be under way at once; both get the one answer.
+        answer = self._waiting.setdefault(record.id, asyncio.get_running_loop().create_future())
+        started = perf_counter()
+        try:
+            await self._publish(outgoing(door.name, record))
+            async with asyncio.timeout(self._timeout):
+                return await asyncio.shield(answer)
+        except TimeoutError:
+            self._metrics.unanswered.inc()
+            log.warning("command_unanswered", command_id=str(record.id), type=record.type)
+            return Unanswered(record.id)
+        finally:
+            self._metrics.command_seconds.observe(perf_counter() - started)
+            self._waiting.pop(record.id, None)
+
+    async def on_replies(self, batch: Sequence[Received]) -> None:
+        for received in batch:
+            answer = self._waiting.get(received.record.subject)
+            if answer is not None and not answer.done():
+                answer.set_result(_answer(received.record.data))
+
+    async def _publish(self, record: Outgoing) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._publisher.publish([record])
+        except Exception as error:
+            if is_transient(error):
+                raise NotTaken(f"{type(error).__name__}: {error}") from error
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a policy wants done, at which aggregate."""
+
+    subject: UUID
+    data: Message
+
+
+Reaction = Callable[[Event[Any, Any]], Iterable[Order]]
+
+
+class Policy:
+    """Whenever this event, then that command: a stateless `shared.consumer.Handler`.
+
+    A command's id follows from its event's, so an event delivered twice orders once.
+    """
+
+    def __init__(self, service: str, door: Topic, publisher: Publisher, reactions: dict[type[Message], Reaction]) -> None:
+        self._service = service
+        self._door = door
+        self._publisher = publisher
+        self._reactions = reactions
+
+    async def __call__(self, batch: Sequence[Received]) -> None:
+        await self._publisher.publish([record for received in batch for record in self._orders(received.record)])
+
+    def _orders(self, event: Event[Any, Any]) -> Iterable[Outgoing]:
+        reaction = self._reactions.get(type(event.fact))
+        if reaction is None:
+            return
+        with bound_contextvars(correlation_id=str(event.correlationid)):
+            for order in reaction(event):
+                record = command(
+                    order.data,
+                    order.subject,
+                    source=self._service,
+                    time=event.time,
+                    command_id=derived_id("order", event.id, order.subject, type(order.data).__name__),
+                    correlation_id=event.correlationid,
+                    causation_id=event.id,
+                    traceparent=event.traceparent,
+                )
+                yield outgoing(self._door.name, record)
+
+
+def _answer(data: Message) -> Answer:
+    match data:
+        case CommandApplied(version=version, snapshot=snapshot):
+            return Applied(version, snapshot)
+        case CommandRejected(code=code, reason=reason):
+            return Rejected(code, reason)
+        case _:
+            raise TypeError(f"{type(data).__name__} is no answer.")

@@ -1,0 +1,129 @@
+"""What all contracts are made of."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+NAMESPACE = UUID("6e2f2ea0-3f0a-5f0e-9d5a-6a6f62776972")
+"""The namespace of every derived id: the same cause gives the same id, which is what makes redelivery harmless."""
+
+
+def derived_id(*parts: object) -> UUID:
+    """A UUID that depends on `parts` alone."""
+    return uuid5(NAMESPACE, "/".join(str(part) for part in parts))
+
+
+class Contract(BaseModel):
+    """A value that travels. Frozen; unknown fields are ignored, so that tomorrow's records still parse today."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Message(Contract):
+    """A command (imperative name) or the fact of an event (past tense). Its class name is its type on the wire."""
+
+
+class Snapshot(Contract):
+    """An aggregate's state as others may see it. Newer replaces older by `version`."""
+
+    version: int = 0
+
+
+class Locale(StrEnum):
+    EN = "en"
+    FR = "fr"
+    JA = "ja"
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""One line of somebody's text, without control characters."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192, pattern=r"^[^\x00]+$")]
+"""Several lines of somebody's text, at most 8,192 characters."""
+
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f<>\"]+@[^@\s\x00-\x1f\x7f<>\"]+$")]
+"""An address as it stands in a record. Doors to the outside check it more strictly before it becomes one."""
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
+class Money(Contract):
+    """`amount` is a decimal number of whole currency units; it travels as a string, so that no float rounds it."""
+
+    amount: Annotated[
+        Decimal, Field(ge=0, max_digits=12, decimal_places=2), PlainSerializer(str, return_type=str, when_used="always")
+    ]
+    currency: Currency
+
+
+class ActorKind(StrEnum):
+    PARTNER = "partner"
+    MERCHANT = "merchant"
+    SYSTEM = "system"
+
+
+class Actor(Contract):
+    """On whose behalf a command speaks. The owner of the aggregate checks it again: a topic is no trust border."""
+
+    kind: ActorKind
+    partner_id: UUID | None = None
+    member_id: UUID | None = None
+    merchant_id: UUID | None = None
+    name: str = ""
+
+
+SYSTEM = Actor(kind=ActorKind.SYSTEM)
+
+
+class Record(Contract):
+    """A CloudEvents 1.0 event in structured JSON mode. `data` is typed by the codec of its topic."""
+
+    id: UUID
+    type: str
+    source: str
+    subject: UUID
+    time: datetime
+    correlationid: UUID
+    causationid: UUID
+    traceparent: str | None = None
+
+
+DataT = TypeVar("DataT", bound=Message)
+FactT = TypeVar("FactT", bound=Message)
+SnapshotT = TypeVar("SnapshotT", bound=Snapshot)
+
+
+class Command(Record, Generic[DataT]):
+    """A record that carries one message: a command, a notice, a standing."""
+
+    data: DataT
+
+
+class EventData(Contract, Generic[FactT, SnapshotT]):
+    """`fact` is what happened; `snapshot` the aggregate after the write, possibly newer than the fact."""
+
+    fact: FactT
+    snapshot: SnapshotT
+
+
+class Event(Record, Generic[FactT, SnapshotT]):
+    """An aggregate's event. `version` counts this aggregate's events from 1 without gap."""
+
+    version: int
+    data: EventData[FactT, SnapshotT]
+
+    @property
+    def fact(self) -> FactT:
+        return self.data.fact
+
+    @property
+    def snapshot(self) -> SnapshotT:
+        return self.data.snapshot
+
+
+Messages = Sequence[type[Message]]

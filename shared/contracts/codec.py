@@ -1,0 +1,81 @@
+"""Bytes to records and back. One pydantic-core call parses a whole batch; only a batch with a bad record is parsed one by one."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError, create_model
+from pydantic_core import to_json
+
+from shared.contracts.base import Command, Event, EventData, Message, Messages, Record, Snapshot
+from shared.failures import Invalid
+
+MAX_RECORD_BYTES = 768 * 1024
+"""Larger than any contract can be. Checked before parsing, so that garbage costs nothing."""
+
+
+class Codec:
+    """The record types of one topic."""
+
+    def __init__(self, messages: Messages, snapshot: type[Snapshot] | None = None) -> None:
+        """With `snapshot` the topic carries events (`data` is `{fact, snapshot}`), without it plain messages."""
+        self.messages = tuple(messages)
+        self.snapshot = snapshot
+        union = reduce(or_, [_record_model(message, snapshot) for message in messages])
+        one = Annotated[union, Field(discriminator="type")] if len(self.messages) > 1 else union
+        self._one: TypeAdapter[Any] = TypeAdapter(one)
+        self._many: TypeAdapter[list[Any]] = TypeAdapter(list[one])  # type: ignore[valid-type]  # built at run time
+
+    def decode(self, value: bytes | None) -> Any:
+        """One record. Raises `Invalid` with the reason that its dead letter will show."""
+        if not value:
+            raise Invalid("empty", "The record has no value.")
+        if len(value) > MAX_RECORD_BYTES:
+            raise Invalid("too-large", f"{len(value)} bytes; no contract is larger than {MAX_RECORD_BYTES}.")
+        try:
+            return self._one.validate_json(value)
+        except ValidationError as error:
+            raise _as_invalid(error) from None
+
+    def decode_all(self, values: Sequence[bytes | None]) -> list[Any]:
+        """Each value's record, or the `Invalid` it earned, in order."""
+        if values and all(values) and sum(map(len, filter(None, values))) <= MAX_RECORD_BYTES:
+            with suppress(ValidationError):  # somebody in there is bad; find out who
+                records = self._many.validate_json(b"[" + b",".join(value for value in values if value) + b"]")
+                if len(records) == len(values):  # a value of two documents would shift all that follow
+                    return records
+        return [self._decode_or_invalid(value) for value in values]
+
+    def _decode_or_invalid(self, value: bytes | None) -> Any:
+        try:
+            return self.decode(value)
+        except Invalid as invalid:
+            return invalid
+
+
+def encode(record: Record) -> bytes:
+    """The record as CloudEvents structured JSON, UTF-8."""
+    envelope: dict[str, Any] = {"specversion": "1.0", "datacontenttype": "application/json"}
+    for name in type(record).model_fields:
+        value = getattr(record, name)
+        if value is not None:
+            envelope[name] = value
+    return to_json(envelope)
+
+
+def _record_model(message: type[Message], snapshot: type[Snapshot] | None) -> type[Record]:
+    name = message.__name__
+    base: Any = Command[message] if snapshot is None else Event[message, snapshot]  # type: ignore[valid-type]
+    data: Any = message if snapshot is None else EventData[message, snapshot]  # type: ignore[valid-type]
+    return create_model(f"{name}Record", __base__=base, type=(Literal[name], ...), data=(data, ...))
+
+
+def _as_invalid(error: ValidationError) -> Invalid:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the record"
+    reasons = {"json_invalid": "not-json", "union_tag_invalid": "unknown-type", "literal_error": "unknown-type"}
+    reason = reasons.get(first["type"], "missing-field" if first["type"] == "missing" else "wrong-content")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return Invalid(reason, f"{where}: {first['msg']}{more}")

@@ -1,0 +1,108 @@
+"""What leads says: the life of a request until it is matched."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, get_args
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from shared.contracts.base import Actor, Contract, Email, Line, Locale, Message, Money, Snapshot, Text, derived_id
+
+
+class RequestKind(StrEnum):
+    MATCH = "match"
+    DIRECT = "direct"
+
+
+class RequestStatus(StrEnum):
+    SUBMITTED = "submitted"
+    CONFIRMED = "confirmed"
+
+
+class Priorities(Contract):
+    """How much time, cost and quality matter to the merchant: 0 (not at all) to 5 (decisive)."""
+
+    time: Annotated[int, Field(ge=0, le=5)] = 3
+    cost: Annotated[int, Field(ge=0, le=5)] = 3
+    quality: Annotated[int, Field(ge=0, le=5)] = 3
+
+    def weights(self) -> dict[str, float]:
+        """The priorities as shares of one; equal shares when nothing matters more than the rest."""
+        total = self.time + self.cost + self.quality
+        if total == 0:
+            return {"time": 1 / 3, "cost": 1 / 3, "quality": 1 / 3}
+        return {"time": self.time / total, "cost": self.cost / total, "quality": self.quality / total}
+
+
+StoreUrl = Annotated[str, StringConstraints(max_length=300, pattern=r"^https?://[^\s/?#\"<>]+(/[^\s\"<>]*)?$")]
+
+
+class Merchant(Contract):
+    """Who asks. The id follows from the confirmed address, so that one person's requests belong together."""
+
+    merchant_id: UUID
+    name: Line
+    email: Email
+    store_url: StoreUrl
+
+
+def merchant_id_of(email: str) -> UUID:
+    """The merchant that this address is."""
+    return derived_id("merchant", email.strip().casefold())
+
+
+class RequestDetails(Contract):
+    """All that a partner needs to know to answer; the same in the form, on the topics and in the job."""
+
+    kind: RequestKind
+    locale: Locale
+    merchant: Merchant
+    business: Text
+    service: str
+    title: Line
+    requirements: Text
+    budget: Money | None = None
+    priorities: Priorities = Priorities()
+    partner_id: UUID | None = None
+    dropshipping: bool = False
+
+    def budget_in(self, currency: str) -> Decimal | None:
+        """The budget if it is stated in this currency. Jobwire knows no exchange rates and does not guess."""
+        if self.budget is None or self.budget.currency != currency:
+            return None
+        return self.budget.amount
+
+
+class Request(Snapshot):
+    request_id: UUID
+    status: RequestStatus
+    details: RequestDetails
+    submitted_at: datetime
+    confirmed_at: datetime | None = None
+
+
+class SubmitRequest(Message):
+    details: RequestDetails
+    actor: Actor
+
+
+class ConfirmRequest(Message):
+    """The address answered. Whoever sends this has checked the mailed link."""
+
+    actor: Actor
+
+
+class RequestSubmitted(Message):
+    details: RequestDetails
+
+
+class RequestConfirmed(Message):
+    pass
+
+
+RequestCommand = SubmitRequest | ConfirmRequest
+RequestFact = RequestSubmitted | RequestConfirmed
+COMMANDS = get_args(RequestCommand)
+EVENTS = get_args(RequestFact)

@@ -1,0 +1,281 @@
+"""FastStream's side of a consumer: how batches are fetched, committed, drained and watched.
+
+Each default that loses or repeats records is set here (`SUBSCRIBER_SETTINGS`); `tests/live/test_settings_matter.py` shows what
+each is for.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+from faststream.kafka.prometheus import KafkaPrometheusMiddleware
+
+from shared.consumer import Consumer
+from shared.failures import Draining
+from shared.logs import get_logger
+from shared.metrics import Metrics
+from shared.settings import Settings
+from shared.topics import MAX_MESSAGE_BYTES
+
+log = get_logger(__name__)
+
+STUCK_SECONDS = 60.0
+
+BROKER_SETTINGS: dict[str, Any] = {
+    "consumer_only": True,  # `shared.publisher` produces; FastStream would create missing topics with one partition
+    "allow_auto_create_topics": False,
+    "ack_policy": AckPolicy.MANUAL,  # the default commits before the handler has run
+    "request_timeout_ms": 15_000,
+}
+
+SUBSCRIBER_SETTINGS: dict[str, Any] = {
+    "batch": True,
+    "batch_timeout_ms": 20,
+    "ack_policy": AckPolicy.MANUAL,
+    "no_reply": True,  # else whoever can write a `reply_to` header makes us publish to any topic
+    "session_timeout_ms": 30_000,
+    "heartbeat_interval_ms": 3_000,
+    "rebalance_timeout_ms": 60_000,  # above the longest drain, or the group goes on without us while we drain
+    "max_poll_interval_ms": 300_000,
+    "max_partition_fetch_bytes": MAX_MESSAGE_BYTES,
+    "fetch_max_wait_ms": 500,
+}
+
+
+class PatientConsumer(AIOKafkaConsumer):
+    """Waits for records instead of returning none: FastStream sleeps after each empty poll, which would add that to every answer."""
+
+    async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
+        while True:
+            records = await super().getmany(*partitions, timeout_ms=max(timeout_ms, 1_000), max_records=max_records)
+            if records:
+                return records
+
+
+class Broker:
+    """One process's FastStream broker and its subscriptions."""
+
+    def __init__(self, service: str, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._broker = KafkaBroker(
+            settings.kafka_bootstrap_servers,
+            client_id=f"jobwire-{service}",
+            graceful_timeout=settings.drain_seconds,
+            logger=None,
+            middlewares=[KafkaPrometheusMiddleware(registry=metrics.registry, app_name=service)],
+            **BROKER_SETTINGS,
+        )
+        self._metrics = metrics
+        self._door = Door()
+        self.subscriptions: list[Subscription] = []
+
+    def subscribe(self, consumer: Consumer, *, everyone: bool = False, from_start: bool = True) -> "Subscription":
+        """Feed `consumer`. With `everyone` each process gets every record (no group, nothing committed)."""
+        subscription = Subscription(consumer, self._settings, everyone=everyone, door=self._door)
+        subscriber = self._broker.subscriber(
+            *[self._settings.named(topic) for topic in consumer.topics],
+            group_id=None if everyone else self._settings.named(consumer.group),
+            auto_offset_reset="earliest" if from_start else "latest",
+            max_records=self._settings.batch_size,
+            listener=None if everyone else subscription,
+            parser=_parse,
+            decoder=_decode,
+            **SUBSCRIBER_SETTINGS,
+        )
+        subscriber(subscription.on_batch)
+        subscription.subscriber = subscriber
+        self.subscriptions.append(subscription)
+        return subscription
+
+    async def start(self) -> None:
+        """Connect, catch up, and begin to consume. Raises KafkaConnectionError at once when Kafka is away: the caller tries again."""
+        await self._broker.connect()
+        config = self._broker.config.broker_config
+        config.builder = partial(PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]  # a partial by now
+        await self._broker.start()
+        for subscription in self.subscriptions:
+            if subscription.everyone:
+                await subscription.caught_up()
+        self._door.opened.set()
+
+    async def stop(self) -> None:
+        """Let what is in hand come to its end, commit it, and leave the groups."""
+        self._door.close()
+        for subscription in self.subscriptions:
+            subscription.consumer.stop_waiting()
+        await self._broker.stop()
+
+    async def observe_lag(self) -> None:
+        for subscription in self.subscriptions:
+            await subscription.learn_position()
+            for partition, behind in subscription.behind().items():
+                self._metrics.lag.labels(subscription.consumer.group, partition.topic, partition.partition).set(behind)
+
+
+class Door:
+    """Holds the consumer groups back until what every replica keeps in memory (indexes, answers) has caught up."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+        self.opened.set()
+
+
+class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
+    """One consumer's place in its group."""
+
+    def __init__(self, consumer: Consumer, settings: Settings, *, everyone: bool, door: Door) -> None:
+        self.consumer = consumer
+        self.everyone = everyone
+        self._door = door
+        self.subscriber: Any = None
+        self._settings = settings
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._progress_at = monotonic()
+        self._done: dict[TopicPartition, int] = {}
+
+    async def on_batch(self, message: KafkaMessage) -> None:
+        records: tuple[ConsumerRecord, ...] = message.raw_message  # type: ignore[assignment]  # batch=True
+        if not self.everyone:
+            await self._door.opened.wait()
+            if self._door.closed:
+                return  # not handled, so not committed
+        self._idle.clear()
+        try:
+            await self.consumer.process(records, self._settings.named)
+        except Draining as draining:
+            log.info("batch_given_back", group=self.consumer.group, reason=str(draining))
+            self._rewind(records)
+        else:
+            await self._commit(records)
+        finally:
+            self._progress_at = monotonic()
+            self._idle.set()
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """A rebalance does not wait for handlers by itself: the next owner would start on records that we still hold."""
+        if revoked:
+            self.consumer.stop_waiting()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), self._settings.drain_seconds)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        self.consumer.resume()
+        self._progress_at = monotonic()
+        self._done.clear()
+
+    async def caught_up(self) -> None:
+        """Return when everything that was in the log at the time of the call has been handled."""
+        client = self._client
+        partitions = list(client.assignment())
+        ends = await client.end_offsets(partitions)
+        starts = {partition: await client.position(partition) for partition in partitions}
+        while any(
+            max(self._done.get(partition, 0), starts[partition]) < ends[partition] for partition in partitions
+        ):
+            await asyncio.sleep(0.02)
+
+    def dead(self) -> str | None:
+        """Why this subscription will never move again, if so. FastStream's own ping stays green with a dead consumer."""
+        if self.consumer.failure:
+            return self.consumer.failure
+        client = self._client
+        if client is None or self.consumer.waiting_since is not None:
+            return None
+        task = getattr(client._coordinator, "_coordination_task", None)  # noqa: SLF001 - aiokafka has no public sign of it
+        if task is not None and task.done():
+            return "aiokafka's coordination has ended; this consumer would fetch nothing for ever."
+        stuck = monotonic() - self._progress_at > STUCK_SECONDS
+        if stuck and any(self.behind().values()):
+            return f"Records are waiting and none was handled for {STUCK_SECONDS:.0f} s."
+        if not any(self.behind().values()):
+            self._progress_at = monotonic()
+        return None
+
+    async def learn_position(self) -> None:
+        """Ask the group where it left off, for partitions of which nothing has been handled since they were assigned."""
+        client = self._client
+        if client is None or self.everyone:
+            return
+        for partition in client.assignment() - self._done.keys():
+            self._done[partition] = await client.committed(partition) or 0
+
+    def behind(self) -> dict[TopicPartition, int]:
+        """Records in the log after the last handled one, by partition, as of the last fetch."""
+        client = self._client
+        if client is None:
+            return {}
+        behind = {}
+        for partition in client.assignment():
+            end, done = client.highwater(partition), self._done.get(partition)
+            if end is not None and done is not None:
+                behind[partition] = max(end - done, 0)
+        return behind
+
+    @property
+    def _client(self) -> AIOKafkaConsumer | None:
+        client: AIOKafkaConsumer | None = self.subscriber.consumer
+        return client
+
+    async def _commit(self, records: Sequence[ConsumerRecord]) -> None:
+        ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+        self._done.update(ends)
+        if self.everyone or self._client is None:
+            return
+        try:
+            await self._client.commit(ends)
+        except (CommitFailedError, IllegalStateError) as error:
+            # The partition has a new owner. It meets these records again and finds them done.
+            log.info("commit_too_late", group=self.consumer.group, error=str(error))
+        except KafkaError as error:
+            log.warning("commit_failed", group=self.consumer.group, error=str(error))
+            self._rewind(records)
+
+    def _rewind(self, records: Sequence[ConsumerRecord]) -> None:
+        starts: dict[TopicPartition, int] = {}
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            starts[partition] = min(record.offset, starts.get(partition, record.offset))
+        for partition, offset in starts.items():
+            with suppress(IllegalStateError):  # already somebody else's
+                if self._client is not None:
+                    self._client.seek(partition, offset)
+
+
+async def _parse(message: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+    """Pass the records on untouched. FastStream's parser decodes headers, and one that is not UTF-8 would drop its whole batch."""
+    return KafkaMessage(
+        body=[record.value or b"" for record in message],
+        raw_message=message,
+        message_id=f"{message[0].topic}-{message[0].partition}-{message[0].offset}",
+        consumer=_NO_CONSUMER,
+    )
+
+
+async def _decode(message: KafkaMessage) -> Any:
+    return message.body
+
+
+class _NoConsumer:
+    """FastStream must not commit: `Subscription` does, with the offsets of what was handled."""
+
+    async def commit(self) -> None:
+        raise AssertionError("Only Subscription commits.")
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        raise AssertionError("Only Subscription seeks.")
+
+
+_NO_CONSUMER = _NoConsumer()

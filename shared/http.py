@@ -1,0 +1,112 @@
+"""What both HTTP sides share: problems (RFC 9457) that name the field, safe headers, a limit on bodies."""
+
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.commands import NotTaken
+
+PROBLEM = "application/problem+json"
+MAX_BODY_BYTES = 256 * 1024
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # links carry tokens
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_CSP = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+class Problem(Exception):  # noqa: N818 - the RFC's word
+    """An answer that is not 2xx. `code` is stable and machine-readable, `detail` says what to do."""
+
+    def __init__(self, status: int, code: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.more = more
+
+    def response(self) -> JSONResponse:
+        body = {"type": "about:blank", "title": self.code.replace("_", " "), "status": self.status}
+        headers = {"Retry-After": "5"} if self.status == 503 else None
+        return JSONResponse(
+            {**body, "code": self.code, "detail": self.detail, **self.more}, self.status, headers, media_type=PROBLEM
+        )
+
+
+def equip(app: FastAPI) -> None:
+    """Give an application the common behaviour."""
+    app.add_middleware(cast("Any", RequestBodyLimitMiddleware), max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(SafeHeaders)
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(NotTaken, _on_not_taken)
+
+
+def field_problem(errors: list[dict[str, str]]) -> Problem:
+    """422 with one entry per field: `field` is its path with dots, `message` what is wrong."""
+    return Problem(422, "invalid_fields", "Some fields need another look.", errors=errors)
+
+
+def fields_of(errors: Any) -> list[dict[str, str]]:
+    """Pydantic's errors by field. The input itself is left out: it may be a secret, and it is the sender's anyway."""
+    return [
+        {
+            "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
+            "message": str(error["msg"]),
+            "code": str(error["type"]),
+        }
+        for error in errors
+    ]
+
+
+class SafeHeaders:
+    """Sets the headers that keep a page from being framed, sniffed, or telling other sites its address."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if not scope["path"].startswith("/docs"):
+                    headers.setdefault("Content-Security-Policy", _CSP)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+async def _on_problem(_request: Request, error: Exception) -> Response:
+    return cast("Problem", error).response()
+
+
+async def _on_invalid(_request: Request, error: Exception) -> Response:
+    return field_problem(fields_of(cast("RequestValidationError", error).errors())).response()
+
+
+async def _on_http_error(_request: Request, error: Exception) -> Response:
+    http = cast("HTTPException", error)
+    problem = Problem(http.status_code, _CODES.get(http.status_code, "error"), str(http.detail)).response()
+    problem.headers.update(http.headers or {})
+    return problem
+
+
+async def _on_not_taken(_request: Request, _error: Exception) -> Response:
+    return Problem(
+        503, "try_again", "The command could not be stored just now. Send it again with the same Idempotency-Key."
+    ).response()
+
+
+_CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}

@@ -1,0 +1,55 @@
+"""The metric catalogue: every number Jobwire exports, with its meaning. Never an id as a label."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_HOURS = (60, 600, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
+
+
+class Metrics:
+    """One process's metrics. A registry of its own, so that several services can live in one test."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.records = Counter("jobwire_records_total", "Records handled to the end.", ["group", "topic"], registry=r)
+        self.dead_letters = Counter(
+            "jobwire_dead_letters_total", "Records put aside, by reason.", ["group", "reason"], registry=r
+        )
+        self.retries = Counter(
+            "jobwire_retries_total", "Batches tried again because Kafka, MongoDB or SMTP was away.", ["group"], registry=r
+        )
+        self.bugs = Counter("jobwire_bugs_total", "Records that broke their handler.", ["group"], registry=r)
+        self.batch_seconds = Histogram(
+            "jobwire_batch_seconds", "From fetched to committed.", ["group"], registry=r, buckets=_LATENCIES
+        )
+        self.commands = Counter(
+            "jobwire_commands_total",
+            "Commands answered: applied, rejected, or repeated (met before, answered from memory).",
+            ["aggregate", "outcome"],
+            registry=r,
+        )
+        self.lost_races = Counter(
+            "jobwire_lost_races_total", "Writes that another owner of the partition did first.", ["aggregate"], registry=r
+        )
+        self.lag = Gauge(
+            "jobwire_consumer_lag_records",
+            "Records in the log that this process has not fetched yet.",
+            ["group", "topic", "partition"],
+            registry=r,
+        )
+        self.command_seconds = Histogram(
+            "jobwire_command_seconds", "From HTTP to the owner's answer.", registry=r, buckets=_LATENCIES
+        )
+        self.unanswered = Counter("jobwire_commands_unanswered_total", "Commands that got a 202.", registry=r)
+        self.mails = Counter("jobwire_mails_total", "Mails by template and what became of them.", ["template", "result"], registry=r)
+        self.first_reply_seconds = Histogram(
+            "jobwire_job_first_reply_seconds", "From a job's creation to its first reply.", registry=r, buckets=_HOURS
+        )
+        self.jobs = Counter("jobwire_jobs_total", "Job events by type.", ["event"], registry=r)
+        self.market = Gauge("jobwire_market_partners", "Partners that matching can choose from.", registry=r)
+        self.sse_clients = Gauge("jobwire_sse_clients", "Open live connections.", registry=r)
+        self.timers_late_seconds = Gauge(
+            "jobwire_timers_late_seconds", "Age of the oldest timer that is due and not yet handled.", registry=r
+        )

@@ -1,0 +1,59 @@
+"""Settings, from the environment. One class for what all services share; a service with more inherits from it."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Names as in the README: the three servers by their usual names, everything else with `JOBWIRE_` before it."""
+
+    model_config = SettingsConfigDict(env_prefix="JOBWIRE_", extra="ignore", populate_by_name=True)
+
+    kafka_bootstrap_servers: str = Field("127.0.0.1:9092", validation_alias="KAFKA_BOOTSTRAP_SERVERS")
+    mongodb_uri: SecretStr = Field(SecretStr("mongodb://127.0.0.1:27017"), validation_alias="MONGODB_URI")
+    mongodb_driver: str = Field("pymongo", validation_alias="MONGODB_DRIVER", pattern="^(pymongo|motor)$")
+    smtp_url: SecretStr = Field(SecretStr("smtp://127.0.0.1:1025"), validation_alias="SMTP_URL")
+
+    namespace: str = ""
+    """Put before each topic, consumer group and database, so that several Jobwires can share one set of servers."""
+    partitions: int = 12
+    secret_keys: SecretStr = SecretStr("")
+    """Keys for the links in mails, comma-separated. The first signs, all are accepted: that is how a key is changed."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public_url: str = "http://127.0.0.1:8000"
+    """Where people reach the gateway; links in mails begin with it."""
+    leads_url: str = "http://127.0.0.1:8001"
+    """Where people reach the public pages."""
+
+    batch_size: int = Field(256, ge=1, le=256)
+    """Records per loop. Never more than the ring of remembered commands (`shared.aggregate.RING`)."""
+    reply_timeout_seconds: float = 5.0
+    drain_seconds: float = 20.0
+    log_level: str = "INFO"
+    log_format: str = Field("json", pattern="^(json|console)$")
+
+    reply_window_seconds: int = 72 * 3600
+    remind_before_seconds: tuple[int, ...] = (24 * 3600, 6 * 3600)
+    partners_per_wave: int = Field(4, ge=1)
+    waves: int = Field(3, ge=1)
+    sign_in_minutes: int = 30
+    session_hours: int = 12
+    mail_from: str = "Jobwire <jobs@jobwire.example>"
+
+    def named(self, name: str) -> str:
+        """A topic's or group's name on the broker."""
+        return f"{self.namespace}.{name}" if self.namespace else name
+
+    def database(self, service: str) -> str:
+        """A service's own database. No service opens another's."""
+        return f"{self.namespace}_jobwire_{service}" if self.namespace else f"jobwire_{service}"
+
+    @property
+    def keys(self) -> list[str]:
+        """The signing keys, the current one first. Raises ValueError when none is set: an empty key would sign for anybody."""
+        keys = [key.strip() for key in self.secret_keys.get_secret_value().split(",") if key.strip()]
+        if not keys or any(len(key) < 16 for key in keys):
+            raise ValueError("JOBWIRE_SECRET_KEYS must name at least one key of 16 characters or more.")
+        return keys

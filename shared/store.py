@@ -1,0 +1,148 @@
+"""Where aggregates live: one document each, changed by compare-and-set only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from shared.contracts.base import Snapshot
+from shared.failures import Transient
+from shared.mongo import Collection, Document
+
+StateT = TypeVar("StateT", bound=Snapshot)
+
+RING = 256
+"""How many commands a document remembers. At least a batch, or a redelivered batch could be applied twice."""
+
+_DUPLICATE_KEY = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command: applied at `version`, or rejected with `code` and `reason`."""
+
+    command_id: UUID
+    version: int | None = None
+    code: str = ""
+    reason: str = ""
+
+    def document(self) -> Document:
+        if self.version is not None:
+            return {"id": self.command_id, "version": self.version}
+        return {"id": self.command_id, "code": self.code, "reason": self.reason}
+
+    @classmethod
+    def of(cls, document: Document) -> "Outcome":
+        return cls(document["id"], document.get("version"), document.get("code", ""), document.get("reason", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event in the outbox: its fact and where it came from. The snapshot is attached when it is published."""
+
+    id: UUID
+    type: str
+    version: int
+    time: datetime
+    fact: dict[str, Any]
+    causationid: UUID
+    correlationid: UUID
+    traceparent: str | None = None
+
+    def document(self) -> Document:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, document: Document) -> "Entry":
+        return cls(**document)
+
+
+@dataclass(frozen=True)
+class Stored(Generic[StateT]):
+    """An aggregate as it was read. `revision` counts writes; 0 means that it is not there yet."""
+
+    id: UUID
+    state: StateT | None = None
+    version: int = 0
+    revision: int = 0
+    outcomes: dict[UUID, Outcome] = field(default_factory=dict)
+    outbox: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change(Generic[StateT]):
+    """A write that counts only if the aggregate is still at `revision`."""
+
+    id: UUID
+    revision: int
+    state: StateT
+    version: int
+    outcomes: tuple[Outcome, ...]
+    outbox: tuple[Entry, ...]
+    indexed: dict[str, Any]
+
+
+class AggregateStore(Protocol[StateT]):
+    async def load(self, ids: Sequence[UUID]) -> dict[UUID, Stored[StateT]]:
+        """Those of `ids` that exist, as a majority of the servers knows them."""
+
+    async def save(self, changes: Sequence[Change[StateT]]) -> bool:
+        """True when every change is held by a majority. False when at least one lost its race: load again and see which.
+
+        Raises what `is_transient` knows when the outcome is unknown; loading again tells it.
+        """
+
+
+class MongoAggregateStore(Generic[StateT]):
+    """The real one. A write sets named fields and never replaces a document: what a newer release wrote stays."""
+
+    def __init__(self, collection: Collection, state: type[StateT]) -> None:
+        self._collection = collection
+        self._state = state
+
+    async def load(self, ids: Sequence[UUID]) -> dict[UUID, Stored[StateT]]:
+        cursor = self._collection.find({"_id": {"$in": list(ids)}})
+        return {document["_id"]: self._stored(document) async for document in cursor}
+
+    async def save(self, changes: Sequence[Change[StateT]]) -> bool:
+        try:
+            result = await self._collection.bulk_write([_update(change) for change in changes], ordered=False)
+        except BulkWriteError as error:
+            if error.details.get("writeConcernErrors"):
+                raise Transient("The write is not yet held by a majority.") from error
+            if all(failure["code"] == _DUPLICATE_KEY for failure in error.details["writeErrors"]):
+                return False  # somebody else created it first
+            raise
+        return result.matched_count + len(result.upserted_ids or {}) == len(changes)
+
+    def _stored(self, document: Document) -> Stored[StateT]:
+        return Stored(
+            id=document["_id"],
+            state=self._state.model_validate(document["state"]),
+            version=document["version"],
+            revision=document["revision"],
+            outcomes={entry["id"]: Outcome.of(entry) for entry in document["applied"]},
+            outbox=tuple(Entry.of(entry) for entry in document["outbox"]),
+        )
+
+
+def _update(change: Change[Any]) -> UpdateOne:
+    # With revision 0 there is no such document: the upsert inserts, or fails on the id if somebody was faster.
+    return UpdateOne(
+        {"_id": change.id, "revision": change.revision},
+        {
+            "$set": {
+                "revision": change.revision + 1,
+                "version": change.version,
+                "state": change.state.model_dump(),
+                "outbox": [entry.document() for entry in change.outbox],
+                **change.indexed,
+            },
+            "$push": {"applied": {"$each": [outcome.document() for outcome in change.outcomes], "$slice": -RING}},
+        },
+        upsert=change.revision == 0,
+    )

@@ -1,0 +1,125 @@
+"""The flow, as one table. Topics are created from it, the README's diagram is drawn from it, and a test compares it with
+what the running services subscribe and publish."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.contracts import jobs, mails, matching, partners, replies, requests
+from shared.contracts.codec import Codec
+
+FOREVER: timedelta | None = None
+PARTITIONS = 12
+"""Frozen: another count would move keys to other partitions and tear an aggregate's order apart."""
+LOCAL_PARTITIONS = 3
+
+MIB = 1024 * 1024
+MAX_MESSAGE_BYTES = 3 * MIB // 2
+"""Above any contract, so that a record that is too large ends in the dead letters and not in somebody's exception."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic: who says it, who hears it (consumer groups, `*` for every replica), what it carries and for how long."""
+
+    name: str
+    key: str
+    said_by: tuple[str, ...]
+    heard_by: tuple[str, ...]
+    codec: Codec
+    kept: timedelta | None = FOREVER
+    compacted: bool = False
+    one_clock: bool = False
+    """Record times are the broker's (LogAppendTime): the one clock that decides between a reply and an expiry."""
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Kafka's settings of this topic."""
+        return {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "retention.ms": "-1" if self.kept is None else str(int(self.kept.total_seconds() * 1000)),
+            "message.timestamp.type": "LogAppendTime" if self.one_clock else "CreateTime",
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        }
+
+
+def _door(name: str, codec: Codec, *, said_by: tuple[str, ...], owner: str) -> Topic:
+    return Topic(name, "aggregate id", said_by, (owner,), codec, kept=timedelta(days=7), one_clock=True)
+
+
+REQUEST_COMMANDS = _door("requests.commands", Codec(requests.COMMANDS), said_by=("leads",), owner="leads")
+MATCHING_COMMANDS = _door("matching.commands", Codec(matching.COMMANDS), said_by=("matching",), owner="matching")
+JOB_COMMANDS = _door("jobs.commands", Codec(jobs.COMMANDS), said_by=("gateway", "jobs"), owner="jobs")
+PARTNER_COMMANDS = _door("partners.commands", Codec(partners.COMMANDS), said_by=("gateway", "seed"), owner="gateway")
+
+REQUESTS = Topic(
+    "requests",
+    "request id",
+    ("leads",),
+    ("matching.requests", "notifications.requests", "gateway.requests"),
+    Codec(requests.EVENTS, requests.Request),
+)
+MATCHES = Topic("matches", "request id", ("matching",), ("jobs.matches",), Codec(matching.EVENTS, matching.Match))
+JOB_EVENTS = Topic(
+    "jobs.events",
+    "job id",
+    ("jobs",),
+    ("matching.answers", "matching.standings", "notifications.jobs", "gateway.jobs", "gateway.live*"),
+    Codec(jobs.EVENTS, jobs.Job),
+)
+PARTNERS = Topic(
+    "partners",
+    "partner id",
+    ("gateway",),
+    ("matching.partners*", "notifications.partners", "gateway.partners", "leads.partners"),
+    Codec(partners.EVENTS, partners.Partner),
+    compacted=True,
+)
+STANDINGS = Topic(
+    "standings", "partner id", ("matching",), ("matching.index*", "gateway.standings"), Codec(matching.STANDINGS), compacted=True
+)
+SIGN_INS = Topic(
+    "sign-ins",
+    "sign-in id",
+    ("gateway",),
+    ("notifications.sign-ins",),
+    Codec(partners.SIGN_INS),
+    kept=timedelta(days=1),
+)
+MAILS = Topic("mails", "mail id", ("notifications",), (), Codec(mails.MAILS), kept=timedelta(days=90))
+REPLIES = Topic(
+    "replies",
+    "command id",
+    ("leads", "matching", "jobs", "gateway"),
+    ("leads.replies*", "gateway.replies*"),
+    Codec(replies.REPLIES),
+    kept=timedelta(hours=1),
+)
+
+TOPICS = (
+    REQUEST_COMMANDS,
+    MATCHING_COMMANDS,
+    JOB_COMMANDS,
+    PARTNER_COMMANDS,
+    REQUESTS,
+    MATCHES,
+    JOB_EVENTS,
+    PARTNERS,
+    STANDINGS,
+    SIGN_INS,
+    MAILS,
+    REPLIES,
+)
+
+SERVICES = ("leads", "matching", "jobs", "notifications", "gateway")
+
+
+def dead_letters_of(service: str) -> str:
+    """The topic where a service puts the records it cannot use, byte for byte."""
+    return f"dead-letters.{service}"
+
+
+DEAD_LETTERS_CONFIG = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "max.message.bytes": str(2 * MIB),
+}
