@@ -15,7 +15,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaMessage
+from faststream.kafka.annotations import KafkaMessage
+from faststream.kafka.message import KafkaMessage as BatchMessage
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 
 from shared.consumer import Consumer
@@ -254,9 +255,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                     self._client.seek(partition, offset)
 
 
-async def _parse(message: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+async def _parse(message: tuple[ConsumerRecord, ...]) -> BatchMessage:
     """Pass the records on untouched. FastStream's parser decodes headers, and one that is not UTF-8 would drop its whole batch."""
-    return KafkaMessage(
+    return BatchMessage(
         body=[record.value or b"" for record in message],
         raw_message=message,
         message_id=f"{message[0].topic}-{message[0].partition}-{message[0].offset}",
@@ -264,7 +265,7 @@ async def _parse(message: tuple[ConsumerRecord, ...]) -> KafkaMessage:
     )
 
 
-async def _decode(message: KafkaMessage) -> Any:
+async def _decode(message: BatchMessage) -> Any:
     return message.body
 
 

@@ -1,9 +1,9 @@
 """One replica at a time, by the database's clock: a replica whose own clock is wrong can neither steal nor keep a lease."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
 from shared.mongo import Collection
 
@@ -19,18 +19,18 @@ class Lease:
 
     async def held(self) -> bool:
         """Take or renew the lease. False while somebody else holds it."""
-        free_or_ours = {"$or": [{"owner": self._owner}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
+        ours = {"$eq": ["$owner", self._owner]}
+        free = {"$lt": [{"$ifNull": ["$until", datetime.min.replace(tzinfo=UTC)]}, "$$NOW"]}
+        mine = {"$or": [ours, free]}
         until = {"$add": ["$$NOW", self._milliseconds]}
-        try:
-            document = await self._collection.find_one_and_update(
-                {"_id": self._name, **free_or_ours},
-                [{"$set": {"owner": self._owner, "until": until}}],
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
-        except DuplicateKeyError:
-            return False  # it exists and is somebody else's: the upsert found no document to take
-        return document is not None
+        document = await self._collection.find_one_and_update(
+            {"_id": self._name},
+            # Within one stage both conditions see the document as it was.
+            [{"$set": {"owner": {"$cond": [mine, self._owner, "$owner"]}, "until": {"$cond": [mine, until, "$until"]}}}],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return document is not None and document["owner"] == self._owner
 
     async def release(self) -> None:
         """Let the next replica begin at once instead of after the lease has run out."""

@@ -11,8 +11,8 @@ from deploy.local.stack import Endpoints
 
 class Display:
     def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(quiet=quiet, highlight=False)
-        self._errors = Console(stderr=True, highlight=False)
+        self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
         self._parts: dict[str, str] = {}
         self._live: Live | None = None
 

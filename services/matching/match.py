@@ -1,6 +1,6 @@
 """All rules of a match: waves, answers, and when to give up. Pure but for the market it is given, which is what a selection is of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from shared.contracts.base import Message
 from shared.contracts.matching import (
     Answer,
     AnswerNoted,
+    Asked,
     Match,
     MatchCommand,
     MatchFact,
@@ -16,6 +17,7 @@ from shared.contracts.matching import (
     NoteAnswer,
     RequestMatched,
     RequestUnmatched,
+    Selection,
     SelectPartners,
 )
 from shared.contracts.requests import RequestKind
@@ -42,20 +44,14 @@ def evolve(match: Match | None, fact: MatchFact, request_id: UUID, at: datetime)
         return _first(fact, request_id, at)
     match fact:
         case RequestMatched(wave=wave, selections=selections):
-            asked = dict.fromkeys((selection.partner_id for selection in selections), None)
-            return match.model_copy(
-                update={"wave": wave, "answers": {**match.answers, **asked}, "status": MatchStatus.WAITING}
-            )
+            asked = (*match.asked, *_asked(wave, selections))
+            return match.model_copy(update={"wave": wave, "asked": asked, "status": MatchStatus.WAITING})
         case RequestUnmatched():
             return match.model_copy(update={"status": MatchStatus.UNMATCHED})
         case AnswerNoted(partner_id=partner_id, answer=answer):
             answered = match.status is MatchStatus.ANSWERED or answer is Answer.REPLIED
-            return match.model_copy(
-                update={
-                    "answers": {**match.answers, partner_id: answer},
-                    "status": MatchStatus.ANSWERED if answered else match.status,
-                }
-            )
+            status = MatchStatus.ANSWERED if answered else match.status
+            return match.model_copy(update={"asked": _answered(match.asked, partner_id, answer), "status": status})
 
 
 def _start(command: SelectPartners, request_id: UUID, market: Market) -> Decision:
@@ -67,25 +63,35 @@ def _start(command: SelectPartners, request_id: UUID, market: Market) -> Decisio
 
 
 def _note(match: Match, command: NoteAnswer, market: Market) -> Decision:
-    if command.partner_id not in match.answers:
+    before = next((asked for asked in match.asked if asked.partner_id == command.partner_id), None)
+    if before is None:
         return Rejection("not_selected", "This partner was not selected for this request.")
-    if match.answers[command.partner_id] is not None:
+    if before.answer is not None:
         return []  # only the first answer counts
     noted = AnswerNoted(partner_id=command.partner_id, answer=command.answer)
-    answers = {**match.answers, command.partner_id: command.answer}
-    nobody_left = all(answer in (Answer.DECLINED, Answer.EXPIRED) for answer in answers.values())
+    after = _answered(match.asked, command.partner_id, command.answer)
+    nobody_left = all(asked.answer in (Answer.DECLINED, Answer.EXPIRED) for asked in after)
     return [noted, _next_wave(match, command, market)] if nobody_left else [noted]
 
 
 def _next_wave(match: Match, command: NoteAnswer, market: Market) -> Message:
     """Everybody asked so far has declined or let it expire: ask others, if there are any and waves are left."""
     more_waves = match.wave < command.waves and match.details.kind is RequestKind.MATCH
+    tried = {asked.partner_id for asked in match.asked}
     selections = (
-        select(match.request_id, match.details, market, command.partners_per_wave, match.answers) if more_waves else ()
+        select(match.request_id, match.details, market, command.partners_per_wave, tried) if more_waves else ()
     )
     if selections:
         return RequestMatched(details=match.details, wave=match.wave + 1, selections=selections)
     return RequestUnmatched(details=match.details, reason="nobody_answered")
+
+
+def _asked(wave: int, selections: Sequence[Selection]) -> tuple[Asked, ...]:
+    return tuple(Asked(partner_id=selection.partner_id, wave=wave) for selection in selections)
+
+
+def _answered(asked: Sequence[Asked], partner_id: UUID, answer: Answer) -> tuple[Asked, ...]:
+    return tuple(one.model_copy(update={"answer": answer}) if one.partner_id == partner_id else one for one in asked)
 
 
 def _first(fact: MatchFact, request_id: UUID, at: datetime) -> Match:
@@ -97,6 +103,6 @@ def _first(fact: MatchFact, request_id: UUID, at: datetime) -> Match:
         details=fact.details,
         status=MatchStatus.WAITING if matched else MatchStatus.UNMATCHED,
         wave=1 if matched else 0,
-        answers={selection.partner_id: None for selection in fact.selections} if matched else {},
+        asked=_asked(1, fact.selections) if matched else (),
         started_at=at,
     )

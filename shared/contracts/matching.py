@@ -38,14 +38,21 @@ class Selection(Contract):
     factors: tuple[Factor, ...]
 
 
+class Asked(Contract):
+    """One selected partner and what it answered, if it has."""
+
+    partner_id: UUID
+    wave: int
+    answer: Answer | None = None
+
+
 class Match(Snapshot):
-    """`answers` holds each selected partner's answer, or none yet."""
 
     request_id: UUID
     details: RequestDetails
     status: MatchStatus
     wave: int
-    answers: dict[UUID, Answer | None]
+    asked: tuple[Asked, ...]
     started_at: datetime
 
 
