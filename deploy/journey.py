@@ -1,6 +1,7 @@
 """The main job, once, against running services: over HTTP and mail only, as people would.
 
-Each step is a sentence, checks what it says, and is timed. The first that does not hold ends the journey with `JourneyFailed`.
+Each step is a sentence, checks what it says, and is timed. The first that does not hold ends the journey with
+`JourneyFailed`.
 """
 
 import asyncio
@@ -49,7 +50,9 @@ class Person:
 
 @dataclass
 class Journey:
-    """`window_seconds` is the reply window that the jobs service runs with: long enough for a person, short enough to wait for."""
+    """`window_seconds` is the reply window that the jobs service runs with: long enough for a person, short enough to
+    wait for.
+    """
 
     gateway: str
     leads: str
@@ -77,10 +80,10 @@ class Journey:
     async def _walk(self) -> None:
         async with self._step("A merchant posts a match request through the form, and is mailed a link"):
             request_mail = await self._request("match", "theme-customisation")
-        async with self._step("The merchant follows the link and confirms; four partners are mailed within 2 s"):
+        async with self._step("The merchant follows the link and confirms; four partners are mailed"):
             offers = await self._confirm(request_mail, partners=4)
-        a, b, c, d = [await self._sign_in(self._partner_of(mail)) for mail in offers]
-        async with self._step("Each of the four has the job as New"):
+        async with self._step("Each of the four signs in by a mailed link and has the job as New"):
+            a, b, c, d = [await self._sign_in(self._partner_of(mail)) for mail in offers]
             job_of = {person.email: await self._new_job(person) for person in (a, b, c, d)}
         async with self._step("The merchant signs in and sees no partner yet"):
             merchant = await self._sign_in(self._merchant_email)
@@ -91,10 +94,8 @@ class Journey:
             declined = await b.post(f"/api/v1/jobs/{job_of[b.email]}/decline", body)
             assert declined["status"] == "declined", declined
         async with self._step("Another organisation cannot see A's job"):
-            for path in ("", "/open", "/messages"):
-                method, body = ("GET", None) if not path else ("POST", {"text": "Hello"})
-                response = await d.client.request(method, f"/api/v1/jobs/{job_of[a.email]}{path}", json=body)
-                assert response.status_code == 404, (path, response.status_code)
+            await d.get(f"/api/v1/jobs/{job_of[a.email]}", expect=404)
+            await d.post(f"/api/v1/jobs/{job_of[a.email]}/messages", {"text": "Hello"}, expect=404)
         await self._ending(a, job_of[a.email], merchant)
         async with self._step("Partner C lets it expire; a reply after that is refused"):
             await self._expiry(c, job_of[c.email])
@@ -192,7 +193,7 @@ class Journey:
         assert page.status_code == 200, page.status_code
         confirmed = await self._client.post(action, data=_hidden(page.text))
         assert confirmed.status_code == 200, confirmed.status_code
-        offers = await self._mails.matching(partners, containing=self._title, within=2.0 + 10.0)
+        offers = await self._mails.matching(partners, containing=self._title, within=15.0)
         assert len(offers) == partners, f"{len(offers)} mails, {partners} wanted"
         return offers
 
@@ -216,9 +217,7 @@ class Journey:
         headers = {"Authorization": f"Bearer {session['token']}"}
         return Person(httpx2.AsyncClient(base_url=self.gateway, headers=headers, timeout=30), email)
 
-    async def _until(
-        self, ask: Callable[[], Any], holds: Callable[[Any], Any], within: float = 15.0
-    ) -> Any:
+    async def _until(self, ask: Callable[[], Any], holds: Callable[[Any], Any], within: float = 15.0) -> Any:
         async with asyncio.timeout(within):
             while True:
                 answer = await ask()
@@ -253,7 +252,9 @@ class Journey:
 
 
 def _expected(response: httpx2.Response, status: int) -> Any:
-    assert response.status_code == status, f"{response.request.method} {response.request.url.path} answered {response.status_code}: {response.text[:300]}"
+    assert response.status_code == status, (
+        f"{response.request.method} {response.request.url.path} answered {response.status_code}: {response.text[:300]}"
+    )
     return response.json()
 
 
@@ -279,5 +280,3 @@ def _desk(partner: dict[str, Any]) -> list[str]:
 
 def _reachable(partner: dict[str, Any]) -> bool:
     return bool(partner["published"] and partner["preferences"]["available"])
-
-

@@ -43,7 +43,9 @@ class Mailpit:
         self._seen = {str(message["ID"]) for message in await self._list()}
 
     async def to(self, address: str, *, containing: str = "", within: float = 15.0) -> CaughtMail:
-        """The newest unread mail to this address, waited for. It is taken: the next call gives the next one. Raises TimeoutError."""
+        """The newest unread mail to this address, waited for. It is taken: the next call gives the next one. Raises
+        TimeoutError.
+        """
         found = await self.matching(1, containing=containing, to=address, within=within)
         self._mails.remove(found[0])
         return found[0]

@@ -1,5 +1,7 @@
 """Makes the topics of `shared.topics` on a broker, and refuses a broker whose topics differ."""
 
+from typing import Any
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
@@ -8,7 +10,9 @@ from shared.topics import DEAD_LETTERS_CONFIG, SERVICES, TOPICS, dead_letters_of
 
 
 class WrongPartitions(Exception):  # noqa: N818 - says what is the case
-    """A topic has another number of partitions than the settings say: its keys would lie elsewhere than the producers think."""
+    """A topic has another number of partitions than the settings say: its keys would lie elsewhere than the producers
+    think.
+    """
 
 
 async def provision(settings: Settings, *, replication: int = 1) -> list[str]:
@@ -37,7 +41,7 @@ async def _create(
     topics = [NewTopic(name, partitions, replication, topic_configs=config) for name, config in configs.items()]
     if not topics:
         return
-    response = await admin.create_topics(topics)
+    response: Any = await admin.create_topics(topics)
     for topic in response.topic_errors:
         error = for_code(topic[1])
         if topic[1] and error is not TopicAlreadyExistsError:

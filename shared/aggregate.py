@@ -1,10 +1,11 @@
 """The one loop that changes state (DESIGN §3): read, decide, compare-and-set, publish, and only then commit.
 
-Redelivery sweeps the outbox. A crash between write and publish leaves the batch uncommitted; it comes again, its commands are
-found among the remembered ones, and their stored events and outcomes are published again with the same ids.
+Redelivery sweeps the outbox. A crash between write and publish leaves the batch uncommitted; it comes again, its
+commands are found among the remembered ones, and their stored events and outcomes are published again with the same
+ids.
 
-The argument needs: one command topic per aggregate, rejections remembered, a ring of at least a batch, majority reads and
-writes, one consumer task per process and topic, and nothing else that changes the aggregate.
+The argument needs: one command topic per aggregate, rejections remembered, a ring of at least a batch, majority reads
+and writes, one consumer task per process and topic, and nothing else that changes the aggregate.
 """
 
 import asyncio
@@ -39,10 +40,10 @@ Indexed = Callable[[Any], dict[str, Any]]
 class Aggregate(Generic[StateT]):
     """The rules of one kind of aggregate and its topics.
 
-    `decide(state, command, at)` gives the facts that follow, or a Rejection; `state` is None while there is none, and `at` is
-    the log's time. `creates` are the commands that make sense then; any other names what does not exist.
-    `evolve(state, fact, aggregate_id, at)` gives the next state. Both are pure.
-    `indexed(state)` names the fields that are stored beside the state because a query needs them.
+    `decide(state, command, at)` gives the facts that follow, or a Rejection; `state` is None while there is none, and
+    `at` is the log's time. `creates` are the commands that make sense then; any other names what does not exist.
+    `evolve(state, fact, aggregate_id, at)` gives the next state. Both are pure. `indexed(state)` names the fields
+    that are stored beside the state because a query needs them.
     """
 
     name: str
@@ -79,7 +80,9 @@ class AggregateLoop(Generic[StateT]):
         return [dead for fold in folds for dead in fold.dead]
 
     async def _settle(self, commands: dict[UUID, list[Received]]) -> list["Fold[StateT]"]:
-        """Fold until every write is held. Another owner of the partition may be faster: then its outcomes are the ones that count."""
+        """Fold until every write is held. Another owner of the partition may be faster: then its outcomes are the
+        ones that count.
+        """
         while True:
             stored = await self._store.load(list(commands))
             folds = [
@@ -196,7 +199,9 @@ class Fold(Generic[StateT]):
         return Outcome(record.id, version=self.version)
 
     def _stored_again(self) -> list[Entry]:
-        """The outbox entries of commands that came again: the crash they survived may have been before their publishing."""
+        """The outbox entries of commands that came again: the crash they survived may have been before their
+        publishing.
+        """
         return [entry for entry in self._stored.outbox if entry.causationid in self._repeated]
 
     def to_publish(self) -> list[Entry]:

@@ -94,7 +94,9 @@ class Commander:
         correlation_id: UUID | None = None,
         traceparent: str | None = None,
     ) -> Answer:
-        """Send one command and wait for its answer, `timeout` seconds at most. Raises `NotTaken` when Kafka does not take it."""
+        """Send one command and wait for its answer, `timeout` seconds at most. Raises `NotTaken` when Kafka does not
+        take it.
+        """
         record = command(
             data,
             subject,
@@ -152,7 +154,9 @@ class Policy:
     A command's id follows from its event's, so an event delivered twice orders once.
     """
 
-    def __init__(self, service: str, door: Topic, publisher: Publisher, reactions: dict[type[Message], Reaction]) -> None:
+    def __init__(
+        self, service: str, door: Topic, publisher: Publisher, reactions: dict[type[Message], Reaction]
+    ) -> None:
         self._service = service
         self._door = door
         self._publisher = publisher

@@ -1,7 +1,7 @@
 """In from the topics: everything between a fetched batch and its commit.
 
-A batch is handled to the end or not at all: what cannot be used goes to the dead letters one by one, what cannot be reached
-is waited for, and only when everything that follows from the batch is acknowledged is it committed.
+A batch is handled to the end or not at all: what cannot be used goes to the dead letters one by one, what cannot be
+reached is waited for, and only when everything that follows from the batch is acknowledged is it committed.
 """
 
 import asyncio
@@ -68,13 +68,16 @@ class Dead:
 
 
 Handler = Callable[[Sequence[Received]], Awaitable[Iterable[Dead] | None]]
-"""Handles a batch and returns when all that follows from it is acknowledged. May be called again with the same records, and
-with any part of them in the same order. Returns those that name what does not exist; raises what `is_transient` knows to be
-called again later; any other exception is a bug, and the batch is halved until the record that causes it stands alone."""
+"""Handles a batch and returns when all that follows from it is acknowledged. May be called again with the same
+records, and with any part of them in the same order. Returns those that name what does not exist; raises what
+`is_transient` knows to be called again later; any other exception is a bug, and the batch is halved until the record
+that causes it stands alone."""
 
 
 class Consumer:
-    """One consumer group's way of handling batches. Knows nothing of how they are fetched; `shared.fetching` does that."""
+    """One consumer group's way of handling batches. Knows nothing of how they are fetched; `shared.fetching` does
+    that.
+    """
 
     def __init__(  # noqa: PLR0913 - the parts of an edge, named
         self,
@@ -106,8 +109,8 @@ class Consumer:
     async def process(self, records: Sequence[RawRecord], named: Callable[[str], str] = lambda name: name) -> None:
         """Handle a batch to the end, waiting as long as it takes. Returns when it may be committed.
 
-        `named` maps a topic of the table to its name on the broker. Raises `Draining` when it must not be committed because
-        the partitions are leaving, `Wedged` or the bug itself when this process should be replaced.
+        `named` maps a topic of the table to its name on the broker. Raises `Draining` when it must not be committed
+        because the partitions are leaving, `Wedged` or the bug itself when this process should be replaced.
         """
         if self.failure:
             raise Draining(self.failure)
@@ -167,8 +170,9 @@ class Consumer:
         return [*await self._settle(received[:middle]), *await self._settle(received[middle:])]
 
     async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Do the work, waiting out whatever is away. The order is kept by waiting right here; after a while the batch is
-        given back and fetched again, so that the group never takes a patient consumer for a dead one."""
+        """Do the work, waiting out whatever is away. The order is kept by waiting right here; after a while the batch
+        is given back and fetched again, so that the group never takes a patient consumer for a dead one.
+        """
         attempt = 0
         gave_back_at = monotonic() + PATIENCE_SECONDS
         while True:
@@ -196,7 +200,9 @@ class Consumer:
 
     def _bug(self, raw: RawRecord, bug: Exception) -> Dead:
         self._metrics.bugs.labels(self.group).inc()
-        log.error("handler_bug", group=self.group, topic=raw.topic, partition=raw.partition, offset=raw.offset, exc_info=bug)
+        log.error(
+            "handler_bug", group=self.group, topic=raw.topic, partition=raw.partition, offset=raw.offset, exc_info=bug
+        )
         return Dead(raw, "bug", f"{type(bug).__name__}: {bug}", bug=True)
 
     async def _put_aside(self, dead: Sequence[Dead]) -> None:
@@ -238,7 +244,9 @@ class Stopped(Exception):  # noqa: N818 - a state, not an error
 
 
 class Breaker:
-    """Remembers how the last records of each partition ended, and stops before a bug of ours empties a topic into the dead letters."""
+    """Remembers how the last records of each partition ended, and stops before a bug of ours empties a topic into the
+    dead letters.
+    """
 
     WINDOW = 64
     AT_LEAST = 8
@@ -247,14 +255,18 @@ class Breaker:
         self._ends: dict[tuple[str, int], deque[bool]] = {}
 
     def judge(self, received: Sequence[Received], dead: Sequence[Dead]) -> None:
-        """Count this batch. Raises `Stopped` when more than half of a partition's last records, and at least eight, were bugs."""
+        """Count this batch. Raises `Stopped` when more than half of a partition's last records, and at least eight,
+        were bugs.
+        """
         buggy = {(one.raw.topic, one.raw.partition, one.raw.offset) for one in dead if one.bug}
         for one in received:
             ends = self._ends.setdefault((one.raw.topic, one.raw.partition), deque(maxlen=self.WINDOW))
             ends.append((one.raw.topic, one.raw.partition, one.raw.offset) in buggy)
         for (topic, partition), ends in self._ends.items():
             if sum(ends) >= self.AT_LEAST and sum(ends) * 2 > len(ends):
-                raise Stopped(f"{sum(ends)} of the last {len(ends)} records of {topic}[{partition}] broke their handler.")
+                raise Stopped(
+                    f"{sum(ends)} of the last {len(ends)} records of {topic}[{partition}] broke their handler."
+                )
 
 
 def _by_topic(records: Sequence[RawRecord]) -> list[tuple[str, list[RawRecord]]]:

@@ -38,11 +38,15 @@ class Transient(Exception):  # noqa: N818 - as above
 
 
 class Draining(Exception):  # noqa: N818 - as above
-    """The partitions are being taken away or the process is stopping: leave the batch uncommitted for the next owner."""
+    """The partitions are being taken away or the process is stopping: leave the batch uncommitted for the next
+    owner.
+    """
 
 
 class Wedged(Exception):  # noqa: N818 - as above
-    """The producer can never publish again (aiokafka keeps its broken sequence numbers): the process must be replaced."""
+    """The producer can never publish again (aiokafka keeps its broken sequence numbers): the process must be
+    replaced.
+    """
 
 
 _MONGODB_AWAY = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WTimeoutError)

@@ -1,7 +1,7 @@
 """FastStream's side of a consumer: how batches are fetched, committed, drained and watched.
 
-Each default that loses or repeats records is set here (`SUBSCRIBER_SETTINGS`); `tests/live/test_settings_matter.py` shows what
-each is for.
+Each default that loses or repeats records is set here (`SUBSCRIBER_SETTINGS`); `tests/live/test_settings_matter.py`
+shows what each is for.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -19,7 +19,7 @@ from faststream.kafka.annotations import KafkaMessage
 from faststream.kafka.message import KafkaMessage as BatchMessage
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 
-from shared.consumer import Consumer
+from shared.consumer import Consumer, RawRecord
 from shared.failures import Draining
 from shared.logs import get_logger
 from shared.metrics import Metrics
@@ -27,6 +27,8 @@ from shared.settings import Settings
 from shared.topics import MAX_MESSAGE_BYTES
 
 log = get_logger(__name__)
+
+Record = ConsumerRecord[bytes, bytes]
 
 STUCK_SECONDS = 60.0
 
@@ -52,7 +54,9 @@ SUBSCRIBER_SETTINGS: dict[str, Any] = {
 
 
 class PatientConsumer(AIOKafkaConsumer):
-    """Waits for records instead of returning none: FastStream sleeps after each empty poll, which would add that to every answer."""
+    """Waits for records instead of returning none: FastStream sleeps after each empty poll, which would add that to
+    every answer.
+    """
 
     async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
         while True:
@@ -97,7 +101,9 @@ class Broker:
         return subscription
 
     async def start(self) -> None:
-        """Connect, catch up, and begin to consume. Raises KafkaConnectionError at once when Kafka is away: the caller tries again."""
+        """Connect, catch up, and begin to consume. Raises KafkaConnectionError at once when Kafka is away: the caller
+        tries again.
+        """
         await self._broker.connect()
         config = self._broker.config.broker_config
         config.builder = partial(PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]  # a partial by now
@@ -133,7 +139,7 @@ class Door:
         self.opened.set()
 
 
-class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
+class Subscription(ConsumerRebalanceListener):
     """One consumer's place in its group."""
 
     def __init__(self, consumer: Consumer, settings: Settings, *, everyone: bool, door: Door) -> None:
@@ -148,14 +154,14 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._done: dict[TopicPartition, int] = {}
 
     async def on_batch(self, message: KafkaMessage) -> None:
-        records: tuple[ConsumerRecord, ...] = message.raw_message  # type: ignore[assignment]  # batch=True
+        records = cast("tuple[Record, ...]", message.raw_message)
         if not self.everyone:
             await self._door.opened.wait()
             if self._door.closed:
                 return  # not handled, so not committed
         self._idle.clear()
         try:
-            await self.consumer.process(records, self._settings.named)
+            await self.consumer.process(cast("Sequence[RawRecord]", records), self._settings.named)
         except Draining as draining:
             log.info("batch_given_back", group=self.consumer.group, reason=str(draining))
             self._rewind(records)
@@ -166,7 +172,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             self._idle.set()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """A rebalance does not wait for handlers by itself: the next owner would start on records that we still hold."""
+        """A rebalance does not wait for handlers by itself: the next owner would start on records that we still
+        hold.
+        """
         if revoked:
             self.consumer.stop_waiting()
             with suppress(TimeoutError):
@@ -180,16 +188,18 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def caught_up(self) -> None:
         """Return when everything that was in the log at the time of the call has been handled."""
         client = self._client
+        if client is None:
+            raise RuntimeError("A subscription catches up after it has started.")
         partitions = list(client.assignment())
         ends = await client.end_offsets(partitions)
         starts = {partition: await client.position(partition) for partition in partitions}
-        while any(
-            max(self._done.get(partition, 0), starts[partition]) < ends[partition] for partition in partitions
-        ):
+        while any(max(self._done.get(partition, 0), starts[partition]) < ends[partition] for partition in partitions):
             await asyncio.sleep(0.02)
 
     def dead(self) -> str | None:
-        """Why this subscription will never move again, if so. FastStream's own ping stays green with a dead consumer."""
+        """Why this subscription will never move again, if so. FastStream's own ping stays green with a dead
+        consumer.
+        """
         if self.consumer.failure:
             return self.consumer.failure
         client = self._client
@@ -206,7 +216,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         return None
 
     async def learn_position(self) -> None:
-        """Ask the group where it left off, for partitions of which nothing has been handled since they were assigned."""
+        """Ask the group where it left off, for partitions of which nothing has been handled since they were
+        assigned.
+        """
         client = self._client
         if client is None or self.everyone:
             return
@@ -230,7 +242,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         client: AIOKafkaConsumer | None = self.subscriber.consumer
         return client
 
-    async def _commit(self, records: Sequence[ConsumerRecord]) -> None:
+    async def _commit(self, records: Sequence[Record]) -> None:
         ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
         self._done.update(ends)
         if self.everyone or self._client is None:
@@ -244,7 +256,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             log.warning("commit_failed", group=self.consumer.group, error=str(error))
             self._rewind(records)
 
-    def _rewind(self, records: Sequence[ConsumerRecord]) -> None:
+    def _rewind(self, records: Sequence[Record]) -> None:
         starts: dict[TopicPartition, int] = {}
         for record in records:
             partition = TopicPartition(record.topic, record.partition)
@@ -255,8 +267,10 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                     self._client.seek(partition, offset)
 
 
-async def _parse(message: tuple[ConsumerRecord, ...]) -> BatchMessage:
-    """Pass the records on untouched. FastStream's parser decodes headers, and one that is not UTF-8 would drop its whole batch."""
+async def _parse(message: tuple[Record, ...]) -> BatchMessage:
+    """Pass the records on untouched. FastStream's parser decodes headers, and one that is not UTF-8 would drop its
+    whole batch.
+    """
     return BatchMessage(
         body=[record.value or b"" for record in message],
         raw_message=message,

@@ -71,7 +71,9 @@ def moment(time: datetime, locale: Locale) -> str:
 
 @cache
 def environment(templates: Path, locale: Locale) -> Environment:
-    """Jinja for one language. HTML and MJML escape everything; a name that a template misspells is an error, not a blank."""
+    """Jinja for one language. HTML and MJML escape everything; a name that a template misspells is an error, not a
+    blank.
+    """
     env = Environment(
         loader=ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(PAGES)]),
         autoescape=select_autoescape(["html", "mjml"]),

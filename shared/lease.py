@@ -1,4 +1,6 @@
-"""One replica at a time, by the database's clock: a replica whose own clock is wrong can neither steal nor keep a lease."""
+"""One replica at a time, by the database's clock: a replica whose own clock is wrong can neither steal nor keep a
+lease.
+"""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -26,7 +28,14 @@ class Lease:
         document = await self._collection.find_one_and_update(
             {"_id": self._name},
             # Within one stage both conditions see the document as it was.
-            [{"$set": {"owner": {"$cond": [mine, self._owner, "$owner"]}, "until": {"$cond": [mine, until, "$until"]}}}],
+            [
+                {
+                    "$set": {
+                        "owner": {"$cond": [mine, self._owner, "$owner"]},
+                        "until": {"$cond": [mine, until, "$until"]},
+                    }
+                }
+            ],
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )

@@ -1,4 +1,6 @@
-"""Structured logs: the event is a constant, the data are fields. The correlation id of the work at hand is on every line."""
+"""Structured logs: the event is a constant, the data are fields. The correlation id of the work at hand is on every
+line.
+"""
 
 import logging
 import re
@@ -14,7 +16,9 @@ _CREDENTIALS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def configure(service: str, level: str = "INFO", log_format: str = "json") -> None:
-    """Send structlog's and the standard library's logs (uvicorn, FastStream, aiokafka) through one formatter to stdout."""
+    """Send structlog's and the standard library's logs (uvicorn, FastStream, aiokafka) through one formatter to
+    stdout.
+    """
     shared: list[Any] = [
         merge_contextvars,
         structlog.stdlib.add_log_level,

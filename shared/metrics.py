@@ -18,7 +18,10 @@ class Metrics:
             "jobwire_dead_letters_total", "Records put aside, by reason.", ["group", "reason"], registry=r
         )
         self.retries = Counter(
-            "jobwire_retries_total", "Batches tried again because Kafka, MongoDB or SMTP was away.", ["group"], registry=r
+            "jobwire_retries_total",
+            "Batches tried again because Kafka, MongoDB or SMTP was away.",
+            ["group"],
+            registry=r,
         )
         self.bugs = Counter("jobwire_bugs_total", "Records that broke their handler.", ["group"], registry=r)
         self.batch_seconds = Histogram(
@@ -31,7 +34,10 @@ class Metrics:
             registry=r,
         )
         self.lost_races = Counter(
-            "jobwire_lost_races_total", "Writes that another owner of the partition did first.", ["aggregate"], registry=r
+            "jobwire_lost_races_total",
+            "Writes that another owner of the partition did first.",
+            ["aggregate"],
+            registry=r,
         )
         self.lag = Gauge(
             "jobwire_consumer_lag_records",
@@ -43,7 +49,9 @@ class Metrics:
             "jobwire_command_seconds", "From HTTP to the owner's answer.", registry=r, buckets=_LATENCIES
         )
         self.unanswered = Counter("jobwire_commands_unanswered_total", "Commands that got a 202.", registry=r)
-        self.mails = Counter("jobwire_mails_total", "Mails by template and what became of them.", ["template", "result"], registry=r)
+        self.mails = Counter(
+            "jobwire_mails_total", "Mails by template and what became of them.", ["template", "result"], registry=r
+        )
         self.first_reply_seconds = Histogram(
             "jobwire_job_first_reply_seconds", "From a job's creation to its first reply.", registry=r, buckets=_HOURS
         )

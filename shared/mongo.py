@@ -40,7 +40,9 @@ class Mongo:
 
     @classmethod
     def connect(cls, uri: str, *, driver: str = "pymongo", app: str = "jobwire") -> "Mongo":
-        """A client that has not connected yet: it does so at its first command. Raises ConfigurationError for a malformed URI."""
+        """A client that has not connected yet: it does so at its first command. Raises ConfigurationError for a
+        malformed URI.
+        """
         options: dict[str, Any] = {
             "appname": app,
             "w": "majority",
@@ -82,13 +84,14 @@ class Mongo:
 def replace_if_newer(document_id: Any, version: int, fields: Mapping[str, Any]) -> Any:
     """The write of every projection: put `fields` in place unless the document is already at `version` or later.
 
-    An upsert with a condition would insert a second time and fail on the id where the document is newer; the pipeline decides
-    on the server instead, so that duplicates and reordering change nothing.
+    An upsert with a condition would insert a second time and fail on the id where the document is newer; the pipeline
+    decides on the server instead, so that duplicates and reordering change nothing.
     """
     from pymongo import UpdateOne  # noqa: PLC0415 - kept beside its only use
 
     newer = {"$gt": [version, {"$ifNull": ["$version", -1]}]}
     replaced = {
-        name: {"$cond": [newer, {"$literal": value}, f"${name}"]} for name, value in {**fields, "version": version}.items()
+        name: {"$cond": [newer, {"$literal": value}, f"${name}"]}
+        for name, value in {**fields, "version": version}.items()
     }
     return UpdateOne({"_id": document_id}, [{"$set": replaced}], upsert=True)

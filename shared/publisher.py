@@ -38,18 +38,19 @@ def key_of(subject: UUID) -> bytes:
 
 class Publisher(Protocol):
     async def publish(self, records: Sequence[Outgoing]) -> None:
-        """Publish all and return when every one is acknowledged by all in-sync replicas. Records of one key keep their order.
+        """Publish all and return when every one is acknowledged by all in-sync replicas. Records of one key keep
+        their order.
 
-        Raises what `is_transient` knows when some may not have arrived (any of them may have), `Wedged` when this process
-        can never publish again.
+        Raises what `is_transient` knows when some may not have arrived (any of them may have), `Wedged` when this
+        process can never publish again.
         """
 
 
 class KafkaPublisher:
     """aiokafka's producer with the settings that lose nothing.
 
-    Each record is sent by itself (aiokafka batches on the way): `send_batch`, which FastStream's `publish_batch` uses, puts
-    a whole batch in one partition whatever the keys say.
+    Each record is sent by itself (aiokafka batches on the way): `send_batch`, which FastStream's `publish_batch`
+    uses, puts a whole batch in one partition whatever the keys say.
     """
 
     def __init__(self, settings: Settings, client_id: str) -> None:
@@ -84,7 +85,9 @@ class KafkaPublisher:
             raise
 
     async def stop(self, timeout: float = 10.0) -> None:
-        """Flush and close. Without a broker an idempotent producer would wait for ever, so this gives up after `timeout` seconds."""
+        """Flush and close. Without a broker an idempotent producer would wait for ever, so this gives up after
+        `timeout` seconds.
+        """
         if self._producer is not None:
             try:
                 await asyncio.wait_for(self._producer.stop(), timeout)

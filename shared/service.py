@@ -70,7 +70,9 @@ class Service:
     def hears(
         self, group: str, topics: Sequence[Topic], handler: Handler, *, everyone: bool = False, from_start: bool = True
     ) -> None:
-        """Feed `handler` with `topics` as the consumer group `group`; with `everyone` in every replica, from the start or from now."""
+        """Feed `handler` with `topics` as the consumer group `group`; with `everyone` in every replica, from the
+        start or from now.
+        """
         consumer = Consumer(
             self.name, group, topics, handler, publisher=self.publisher, metrics=self.metrics, clock=self.clock
         )
@@ -86,20 +88,22 @@ class Service:
             AggregateLoop(self.name, aggregate, store, self.publisher, self.metrics),
         )
 
-    def reacts(self, group: str, topics: Sequence[Topic], door: Topic, reactions: dict[type[Message], Reaction]) -> None:
+    def reacts(
+        self, group: str, topics: Sequence[Topic], door: Topic, reactions: dict[type[Message], Reaction]
+    ) -> None:
         """Run a policy: whenever one of these events, then those commands on `door`."""
         self.hears(group, topics, Policy(self.name, door, self.publisher, reactions))
 
     def asks(self) -> Commander:
         """A commander that hears the answers in every replica, from now on."""
-        commander = Commander(
-            self.name, self.publisher, self.clock, self.metrics, self.settings.reply_timeout_seconds
-        )
+        commander = Commander(self.name, self.publisher, self.clock, self.metrics, self.settings.reply_timeout_seconds)
         self.hears(f"{self.name}.replies", [REPLIES], commander.on_replies, everyone=True, from_start=False)
         return commander
 
     def repeats(self, name: str, work: Callable[[], Awaitable[None]], *, every: float) -> None:
-        """Do `work` again and again with `every` seconds between. What is away is waited for; a bug ends the process."""
+        """Do `work` again and again with `every` seconds between. What is away is waited for; a bug ends the
+        process.
+        """
 
         async def forever() -> None:
             while True:
@@ -145,7 +149,9 @@ class Process:
 
     @asynccontextmanager
     async def lifespan(self, _app: Any) -> AsyncIterator[None]:
-        """The port answers at once, so that somebody can see that it is waiting; `ready` turns true when it has all it needs."""
+        """The port answers at once, so that somebody can see that it is waiting; `ready` turns true when it has all
+        it needs.
+        """
         starting = asyncio.create_task(self._watched("start", self._start))
         self._running.append(starting)
         try:
@@ -247,7 +253,9 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
     process = Process(service, mongo, publisher)
     app.router.routes[:0] = process.routes()
     app.router.lifespan_context = process.lifespan
-    server = _Server(uvicorn.Config(app, settings.host, settings.port, log_config=None, timeout_graceful_shutdown=10), service)
+    server = _Server(
+        uvicorn.Config(app, settings.host, settings.port, log_config=None, timeout_graceful_shutdown=10), service
+    )
     process.on_failure = server.leave
     await server.serve()
     return 1 if process.failure else 0

@@ -52,7 +52,9 @@ class Settings(BaseSettings):
 
     @property
     def keys(self) -> list[str]:
-        """The signing keys, the current one first. Raises ValueError when none is set: an empty key would sign for anybody."""
+        """The signing keys, the current one first. Raises ValueError when none is set: an empty key would sign for
+        anybody.
+        """
         keys = [key.strip() for key in self.secret_keys.get_secret_value().split(",") if key.strip()]
         if not keys or any(len(key) < 16 for key in keys):
             raise ValueError("JOBWIRE_SECRET_KEYS must name at least one key of 16 characters or more.")

@@ -91,7 +91,8 @@ class AggregateStore(Protocol[StateT]):
         """Those of `ids` that exist, as a majority of the servers knows them."""
 
     async def save(self, changes: Sequence[Change[StateT]]) -> bool:
-        """True when every change is held by a majority. False when at least one lost its race: load again and see which.
+        """True when every change is held by a majority. False when at least one lost its race: load again and see
+        which.
 
         Raises what `is_transient` knows when the outcome is unknown; loading again tells it.
         """

@@ -1,5 +1,6 @@
-"""The flow, as one table. Topics are created from it, the README's diagram is drawn from it, and a test compares it with
-what the running services subscribe and publish."""
+"""The flow, as one table. Topics are created from it, the README's diagram is drawn from it, and a test compares it
+with what the running services subscribe and publish.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +20,9 @@ MAX_MESSAGE_BYTES = 3 * MIB // 2
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic: who says it, who hears it (consumer groups, `*` for every replica), what it carries and for how long."""
+    """One topic: who says it, who hears it (consumer groups, `*` for every replica), what it carries and for how
+    long.
+    """
 
     name: str
     key: str
@@ -75,7 +78,12 @@ PARTNERS = Topic(
     compacted=True,
 )
 STANDINGS = Topic(
-    "standings", "partner id", ("matching",), ("matching.index*", "gateway.standings"), Codec(matching.STANDINGS), compacted=True
+    "standings",
+    "partner id",
+    ("matching",),
+    ("matching.index*", "gateway.standings"),
+    Codec(matching.STANDINGS),
+    compacted=True,
 )
 SIGN_INS = Topic(
     "sign-ins",

@@ -21,7 +21,8 @@ def up_command(
 ) -> None:
     """Start Kafka, MongoDB, a mail catcher and the five services on this machine.
 
-    KAFKA_BOOTSTRAP_SERVERS, MONGODB_URI and SMTP_URL (with MAIL_API_URL) name servers to use instead. Data stay in `.jobwire`.
+    KAFKA_BOOTSTRAP_SERVERS, MONGODB_URI and SMTP_URL (with MAIL_API_URL) name servers to use instead. Data stay in
+    `.jobwire`.
     """
     mode = Mode.ONCE if once else Mode.DEMO if demo else Mode.STAY
     raise typer.Exit(asyncio.run(up(mode, as_json=json)))

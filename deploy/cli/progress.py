@@ -1,4 +1,6 @@
-"""What `jobwire up` shows while it works: one line per part, live on a terminal, plain lines elsewhere, nothing when quiet."""
+"""What `jobwire up` shows while it works: one line per part, live on a terminal, plain lines elsewhere, nothing when
+quiet.
+"""
 
 from rich.console import Console
 from rich.live import Live

@@ -39,7 +39,9 @@ class Mode(Enum):
 
 
 async def up(mode: Mode, *, as_json: bool) -> int:
-    """The exit status: 0 when all went well, 1 when a part or a step failed, 130 when somebody pressed Ctrl-C before the end."""
+    """The exit status: 0 when all went well, 1 when a part or a step failed, 130 when somebody pressed Ctrl-C before
+    the end.
+    """
     display = Display(quiet=as_json)
     stopped = _stop_on_signals()
     running = asyncio.create_task(_Up(mode, display, as_json=as_json).run(stopped))
@@ -76,7 +78,9 @@ class _Up:
             settings = _settings(environ)
             await provision(settings)
             extra = {} if self._mode is Mode.STAY else SHORT_WINDOW
-            fleet = Fleet({**environ, **extra}, DEFAULT_DATA_DIR / "logs", ports=_service_ports(), progress=self._display.say)
+            fleet = Fleet(
+                {**environ, **extra}, DEFAULT_DATA_DIR / "logs", ports=_service_ports(), progress=self._display.say
+            )
             stack.push_async_callback(fleet.stop)
             await fleet.start()
             ready = perf_counter() - began

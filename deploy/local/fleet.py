@@ -27,7 +27,9 @@ class Urls:
 
 
 class Fleet:
-    """Starts each service, waits until it is ready, and starts one again that has died: every service promises to survive that."""
+    """Starts each service, waits until it is ready, and starts one again that has died: every service promises to
+    survive that.
+    """
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """The dashboard's side: accounts and sign-in, partners and their teams, read models, JSON API, live updates.
 
-hears: `partners.commands` (its door) · `partners`, `requests`, `jobs.events` (read models) · `jobs.events` (live, every replica) · `replies`
+hears: `partners.commands` (its door) · `partners`, `requests`, `jobs.events`, `standings` (read models) ·
+       `jobs.events` (live, every replica) · `replies`
 says: `partners` · `sign-ins` · `jobs.commands`, `partners.commands` (API) · `replies`
 owns: the partner aggregate; sessions
 """

@@ -63,10 +63,11 @@ class Session:
 
 
 class Accounts:
-    """Sessions are opaque and revocable; of every token only its hash is stored. What a person may do is looked up at each
-    request, so that a change of a team counts at once."""
+    """Sessions are opaque and revocable; of every token only its hash is stored. What a person may do is looked up at
+    each request, so that a change of a team counts at once.
+    """
 
-    def __init__(  # noqa: PLR0913 - the parts, named
+    def __init__(
         self, database: Database, links: Links, publisher: Publisher, clock: Clock, settings: Settings
     ) -> None:
         self._teams = database[PARTNERS]
@@ -124,7 +125,9 @@ class Accounts:
         await self._sessions.delete_one({"_id": _hash(token)})
 
     async def email_of_session(self, token: str) -> str:
-        """The address that is signed in. Raises `Problem` 401. Expiry is checked here: the TTL index only runs each minute."""
+        """The address that is signed in. Raises `Problem` 401. Expiry is checked here: the TTL index only runs each
+        minute.
+        """
         session = await self._sessions.find_one({"_id": _hash(token), "expires_at": {"$gt": self._clock.now()}})
         if session is None:
             raise Problem(401, "session_ended", "Please sign in again.")

@@ -48,7 +48,9 @@ class News:
 
 
 class Hub:
-    """Remembers the last events, so that a page that was cut off misses nothing; after longer it is told to load again."""
+    """Remembers the last events, so that a page that was cut off misses nothing; after longer it is told to load
+    again.
+    """
 
     def __init__(self, metrics: Metrics, stopping: asyncio.Event) -> None:
         self._id = uuid4().hex[:8]
@@ -68,7 +70,9 @@ class Hub:
             self._more.notify_all()
 
     async def listen(self, listener: Listener, last_event_id: str | None) -> AsyncIterator[tuple[str, str, object]]:
-        """Event name, cursor and data, for as long as the listener stays. `reset` means: something was missed, load again."""
+        """Event name, cursor and data, for as long as the listener stays. `reset` means: something was missed, load
+        again.
+        """
         seen, lost = self._resume(last_event_id)
         self._metrics.sse_clients.inc()
         try:

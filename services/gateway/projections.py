@@ -73,7 +73,7 @@ def on_standing(received: Received) -> Iterable[Write]:
 def searchable(job: Job) -> str:
     """What a search looks through, folded so that width and case do not matter."""
     details = job.details
-    return folded("\n".join((details.merchant.name, details.title, details.requirements, details.business)))
+    return folded(f"{details.merchant.name}\n{details.title}\n{details.requirements}\n{details.business}")
 
 
 def folded(text: str) -> str:

@@ -66,8 +66,9 @@ class Reading:
         return Page([_job(document) for document in documents[:PAGE]], _cursor(more) if more else None)
 
     async def job(self, tenant: Tenant, job_id: UUID, min_version: int = 0) -> Job:
-        """One job of the tenant, at `min_version` or later. Raises `Problem` 404, also for somebody else's job; 503 when the
-        read model has not come that far in time."""
+        """One job of the tenant, at `min_version` or later. Raises `Problem` 404, also for somebody else's job; 503
+        when the read model has not come that far in time.
+        """
         if min_version:
             await _until(lambda: self._has(job_id, min_version))
         document = await self._jobs.find_one({"_id": job_id, **tenant})

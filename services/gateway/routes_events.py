@@ -18,7 +18,9 @@ def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
         who: Annotated[Any, Depends(signed_in.somebody)],
         last_event_id: Annotated[str | None, Header(max_length=100)] = None,
     ) -> AsyncIterator[ServerSentEvent]:
-        """`hello` when connected, `job` for each change you may know of, `reset` when something was missed: load again."""
+        """`hello` when connected, `job` for each change you may know of, `reset` when something was missed: load
+        again.
+        """
         memberships, merchant = who
         listener = Listener(
             partner_ids=frozenset(one.partner.partner_id for one in memberships),

@@ -75,6 +75,8 @@ def merchant_api(commander: Commander, reading: Reading, signed_in: SignedIn) ->
     @router.post("/jobs/{job_id}/review", response_model=MerchantJobView, responses=ANSWERS)
     async def review(job_id: UUID, body: ReviewBody, merchant: Asker, origin: OriginHeader) -> Any:
         """Review a completed job, once."""
-        return await ask(merchant, job_id, ReviewJob(rating=body.rating, text=body.text, actor=merchant.actor()), origin)
+        return await ask(
+            merchant, job_id, ReviewJob(rating=body.rating, text=body.text, actor=merchant.actor()), origin
+        )
 
     return router

@@ -32,7 +32,9 @@ class SignedIn:
         return await self._accounts.email_of_session(await self.token(bearer))
 
     async def member(self, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None) -> Membership:
-        """The member that is asking. Who belongs to several teams names one in the header `Jobwire-Partner`; else the first counts."""
+        """The member that is asking. Who belongs to several teams names one in the header `Jobwire-Partner`; else the
+        first counts.
+        """
         memberships = await self._accounts.memberships(await self.email(bearer))
         for membership in memberships:
             if jobwire_partner in (None, membership.partner.partner_id):

@@ -1,4 +1,6 @@
-"""What the API shows of a job, to each side. A field stands here or is not shown: the merchant's view has no way to leak a comment."""
+"""What the API shows of a job, to each side. A field stands here or is not shown: the merchant's view has no way to
+leak a comment.
+"""
 
 from datetime import datetime
 from typing import Any

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.decisions import Decision, Rejection
 from shared.contracts.base import Actor, ActorKind, Message
 from shared.contracts.jobs import (
     AddComment,
@@ -42,6 +41,7 @@ from shared.contracts.jobs import (
     Status,
 )
 from shared.contracts.requests import RequestKind
+from shared.decisions import Decision, Rejection
 
 
 class Act(StrEnum):
@@ -184,7 +184,9 @@ def _forbidden(job: Job, actor: Actor, command: JobCommand) -> Rejection | None:
             allowed = is_theirs and isinstance(command, _MERCHANT_MAY)
         case ActorKind.SYSTEM:
             allowed = isinstance(command, _SYSTEM_MAY)
-    return None if allowed else Rejection("forbidden", "Only the two sides of a job can change it, each in its own way.")
+    return (
+        None if allowed else Rejection("forbidden", "Only the two sides of a job can change it, each in its own way.")
+    )
 
 
 def _known_to_merchant(job: Job) -> bool:
@@ -223,7 +225,9 @@ def _remind(job: Job, due_at: datetime, at: datetime) -> Decision:
 
 
 def _expire(job: Job, deadline: datetime, at: datetime) -> Decision:
-    """A job expires only if the log says so: still unanswered, this very deadline, and past it by the broker's clock."""
+    """A job expires only if the log says so: still unanswered, this very deadline, and past it by the broker's
+    clock.
+    """
     if job.status not in UNANSWERED:
         return Rejection("already_answered", "This job was answered before its deadline.")
     if deadline != job.deadline or at < deadline:

@@ -1,5 +1,6 @@
-"""Tells jobs the time. A timer is a field of the job; this scanner turns those that are due into commands on the jobs' own door,
-so that a reply and an expiry meet in one partition and the log's order decides between them."""
+"""Tells jobs the time. A timer is a field of the job; this scanner turns those that are due into commands on the
+jobs' own door, so that a reply and an expiry meet in one partition and the log's order decides between them.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,8 @@ from shared.topics import JOB_COMMANDS
 
 AT_ONCE = 500
 ASK_AGAIN_SECONDS = 30
-"""A timer that is still due after this long is told again under a new id: the first telling may have been judged too early."""
+"""A timer that is still due after this long is told again under a new id: the first telling may have been judged too
+early."""
 
 
 def indexed(job: Job) -> dict[str, Any]:
@@ -64,4 +66,6 @@ def _told(job_id: UUID, timer: Timer, now: datetime) -> tuple[UUID, Outgoing]:
         if timer.kind == "expire"
         else RemindJob(due_at=timer.due_at, actor=SYSTEM)
     )
-    return command_id, outgoing(JOB_COMMANDS.name, command(data, job_id, source="jobs", time=now, command_id=command_id))
+    return command_id, outgoing(
+        JOB_COMMANDS.name, command(data, job_id, source="jobs", time=now, command_id=command_id)
+    )

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.leads.directory import Directory
 from shared.commands import Answer, Applied, Commander, Rejected, Unanswered
 from shared.contracts.base import Actor, ActorKind
 from shared.contracts.requests import ConfirmRequest, Request, RequestDetails, RequestKind, SubmitRequest
@@ -9,8 +10,6 @@ from shared.http import Problem, field_problem
 from shared.links import BadLink, Links
 from shared.mongo import Database
 from shared.topics import REQUEST_COMMANDS
-
-from services.leads.directory import Directory
 
 CONFIRM_SECONDS = 48 * 3600
 
@@ -25,7 +24,9 @@ class Desk:
         self._requests = database["requests"]
 
     async def submit(self, request_id: UUID, details: RequestDetails, traceparent: str | None = None) -> Answer:
-        """Submit under an id of the sender's: the same id twice is one request. Raises `Problem` with the field at fault."""
+        """Submit under an id of the sender's: the same id twice is one request. Raises `Problem` with the field at
+        fault.
+        """
         if details.kind is RequestKind.DIRECT and details.partner_id is not None:
             partner = await self._directory.by_id(details.partner_id)
             if partner is None:

@@ -121,6 +121,6 @@ def _request_id(form: dict[str, str]) -> UUID:
 def _preferred(request: Request) -> Locale:
     for part in request.headers.get("accept-language", "").split(","):
         language = part.split(";")[0].strip()[:2].lower()
-        if language in Locale:
+        if language in {locale.value for locale in Locale}:
             return Locale(language)
     return Locale.EN

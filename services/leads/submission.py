@@ -1,4 +1,6 @@
-"""What a form or a JSON body must hold to become a request. The doors to the outside check more strictly than records do."""
+"""What a form or a JSON body must hold to become a request. The doors to the outside check more strictly than records
+do.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -1,4 +1,6 @@
-"""All rules of a match: waves, answers, and when to give up. Pure but for the market it is given, which is what a selection is of."""
+"""All rules of a match: waves, answers, and when to give up. Pure but for the market it is given, which is what a
+selection is of.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -78,9 +80,7 @@ def _next_wave(match: Match, command: NoteAnswer, market: Market) -> Message:
     """Everybody asked so far has declined or let it expire: ask others, if there are any and waves are left."""
     more_waves = match.wave < command.waves and match.details.kind is RequestKind.MATCH
     tried = {asked.partner_id for asked in match.asked}
-    selections = (
-        select(match.request_id, match.details, market, command.partners_per_wave, tried) if more_waves else ()
-    )
+    selections = select(match.request_id, match.details, market, command.partners_per_wave, tried) if more_waves else ()
     if selections:
         return RequestMatched(details=match.details, wave=match.wave + 1, selections=selections)
     return RequestUnmatched(details=match.details, reason="nobody_answered")
@@ -97,12 +97,12 @@ def _answered(asked: Sequence[Asked], partner_id: UUID, answer: Answer) -> tuple
 def _first(fact: MatchFact, request_id: UUID, at: datetime) -> Match:
     if isinstance(fact, AnswerNoted):
         raise ValueError("AnswerNoted before anybody was selected.")  # noqa: TRY004 - the order is wrong, not the type
-    matched = isinstance(fact, RequestMatched)
+    selections = fact.selections if isinstance(fact, RequestMatched) else ()
     return Match(
         request_id=request_id,
         details=fact.details,
-        status=MatchStatus.WAITING if matched else MatchStatus.UNMATCHED,
-        wave=1 if matched else 0,
-        asked=_asked(1, fact.selections) if matched else (),
+        status=MatchStatus.WAITING if selections else MatchStatus.UNMATCHED,
+        wave=1 if selections else 0,
+        asked=_asked(1, selections),
         started_at=at,
     )

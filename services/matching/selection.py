@@ -1,7 +1,7 @@
 """Who gets a request, and why. Pure: the same request, partners and standings give the same selection.
 
-Hard filters first; then a score of 0 to 100 by the merchant's own priorities. Each factor is between 0 and 1, the weights add
-up to 1, and a factor's points are `100 * value * weight`, so that the explanation adds up to the score.
+Hard filters first; then a score of 0 to 100 by the merchant's own priorities. Each factor is between 0 and 1, the
+weights add up to 1, and a factor's points are `100 * value * weight`, so that the explanation adds up to the score.
 """
 
 from collections.abc import Collection, Iterable
@@ -22,7 +22,8 @@ PRIOR_ANSWERS = 4.0
 PRIOR_ANSWERED = 0.75
 PRIOR_REVIEWS = 3.0
 PRIOR_RATING = 4.2
-"""What a newcomer is taken to be: the priors' weights are counts of imagined jobs and reviews (beta and Bayesian means)."""
+"""What a newcomer is taken to be: the priors' weights are counts of imagined jobs and reviews (beta and Bayesian
+means)."""
 
 SLOW_REPLY_SECONDS = 72 * 3600.0
 SLOW_LEAD_DAYS = 30.0
@@ -37,8 +38,9 @@ class Market(Protocol):
 def select(
     request_id: UUID, details: RequestDetails, market: Market, count: int, tried: Collection[UUID]
 ) -> tuple[Selection, ...]:
-    """At most `count` partners who have not been tried, the best first. Equal scores are ordered by a hash of request and partner,
-    so that nobody is first by their id in every request."""
+    """At most `count` partners who have not been tried, the best first. Equal scores are ordered by a hash of request
+    and partner, so that nobody is first by their id in every request.
+    """
     named = market.partner(details.partner_id) if details.partner_id else None
     candidates = [named] if named else [] if details.kind is RequestKind.DIRECT else market.partners()
     scored = [
@@ -96,7 +98,9 @@ def _time(offer: Offer, total: ServiceStanding) -> float:
 
 
 def _cost(details: RequestDetails, offer: Offer) -> float:
-    """1 when the price starts at half the budget or below, 0.5 at the budget, falling to 0 at twice it; 0.5 when unknown."""
+    """1 when the price starts at half the budget or below, 0.5 at the budget, falling to 0 at twice it; 0.5 when
+    unknown.
+    """
     budget = details.budget_in(offer.price_from.currency)
     if budget is None or offer.unit != "project":
         return 0.5

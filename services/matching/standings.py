@@ -1,7 +1,7 @@
 """What matching learns of partners: a projection of `jobs.events`, published as `standings`.
 
-Each job leaves one document, replaced when a newer snapshot comes; a partner's standing is summed from its documents. Summing
-again after a crash or a duplicate gives the same numbers, which adding to a counter would not.
+Each job leaves one document, replaced when a newer snapshot comes; a partner's standing is summed from its documents.
+Summing again after a crash or a duplicate gives the same numbers, which adding to a counter would not.
 """
 
 from collections import defaultdict

@@ -1,9 +1,9 @@
 """A mail's words and its secret link, at the moment of sending."""
 
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Template
@@ -25,7 +25,9 @@ class Composer:
         self._domain = parseaddr(settings.mail_from)[1].rpartition("@")[2] or "jobwire.example"
 
     def compose(self, mail: Mail, now: datetime) -> EmailMessage:
-        """The message, the same Message-ID on every attempt. Header values with line breaks raise ValueError (the policy's doing)."""
+        """The message, the same Message-ID on every attempt. Header values with line breaks raise ValueError (the
+        policy's doing).
+        """
         env = environment(TEMPLATES, mail.recipient.locale)
         values = {**mail.values, "link": self._link(mail)}
         text = env.get_template(f"{mail.template}.txt")

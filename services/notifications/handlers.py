@@ -33,8 +33,7 @@ class Handlers:
 
     async def on_sign_ins(self, batch: Sequence[Received]) -> None:
         await self._queue(
-            mail_for_sign_in(received.record.subject, received.record.data, self._minutes)
-            for received in _news(batch)
+            mail_for_sign_in(received.record.subject, received.record.data, self._minutes) for received in _news(batch)
         )
 
     async def _queue(self, mails: Iterable[Mail]) -> None:

@@ -24,7 +24,9 @@ class Recipient(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """One mail to one recipient. `values` are the template's, without the link: its secret is made when the mail is sent."""
+    """One mail to one recipient. `values` are the template's, without the link: its secret is made when the mail is
+    sent.
+    """
 
     id: UUID
     template: str

@@ -4,8 +4,8 @@
       ↑         │         ├────→ failed      refused for good
       └─────────┴─────────┘────→ uncertain   the connection broke when the last byte may have arrived
 
-A mail is claimed with a lease by the server's clock. A lease that ran out before `sending` is claimed again; one that ran out
-while `sending` is uncertain, and nobody sends it a second time without a person's word.
+A mail is claimed with a lease by the server's clock. A lease that ran out before `sending` is claimed again; one that
+ran out while `sending` is uncertain, and nobody sends it a second time without a person's word.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,9 @@ class Outbox:
         await self._mails.create_index("told", partialFilterExpression={"told": False}, name="untold")
 
     async def queue(self, mails: Sequence[Mail], now: datetime) -> None:
-        """Note that these mails are wanted. The id follows from event, recipient and template: wanted twice is wanted once."""
+        """Note that these mails are wanted. The id follows from event, recipient and template: wanted twice is wanted
+        once.
+        """
         if mails:
             await self._mails.bulk_write([_wanted(mail, now) for mail in mails], ordered=False)
 
@@ -84,9 +86,7 @@ class Outbox:
         await self._mails.update_many({"_id": {"$in": list(mail_ids)}}, {"$set": {"told": True}})
 
     async def _move(self, mail_id: UUID, before: str, fields: dict[str, Any]) -> bool:
-        result = await self._mails.update_one(
-            {"_id": mail_id, "owner": self._owner, "state": before}, {"$set": fields}
-        )
+        result = await self._mails.update_one({"_id": mail_id, "owner": self._owner, "state": before}, {"$set": fields})
         return result.modified_count == 1
 
 

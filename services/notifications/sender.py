@@ -135,7 +135,9 @@ def retry_delay(attempts: int) -> timedelta | None:
 
 
 class Teller:
-    """Publishes how each mail ended. The document remembers whether it has been told, so a crash in between tells it again."""
+    """Publishes how each mail ended. The document remembers whether it has been told, so a crash in between tells it
+    again.
+    """
 
     def __init__(self, outbox: Outbox, publisher: Publisher, clock: Clock) -> None:
         self._outbox = outbox
@@ -163,7 +165,10 @@ def _told(document: Document) -> Any:
 def _end_of(document: Document) -> Message:
     at: datetime = document["ended_at"]
     facts: dict[str, Any] = {
-        "template": document["template"], "to": document["to"], "about": document["about"], "at": at
+        "template": document["template"],
+        "to": document["to"],
+        "about": document["about"],
+        "at": at,
     }
     match document["state"]:
         case "sent":

@@ -27,8 +27,8 @@ class Teams:
     async def of(self, wanted: Sequence[tuple[UUID, datetime]], now: datetime) -> dict[UUID, Partner]:
         """The partners with these ids, each asked for by a record of that time.
 
-        `partners` and `jobs.events` are read at their own pace, so a partner may be missing for a moment: raises Transient
-        while the asking record is fresh, and Invalid when the partner has had its time to appear.
+        `partners` and `jobs.events` are read at their own pace, so a partner may be missing for a moment: raises
+        Transient while the asking record is fresh, and Invalid when the partner has had its time to appear.
         """
         ids = {partner_id for partner_id, _ in wanted}
         cursor = self._teams.find({"_id": {"$in": list(ids)}})

@@ -40,13 +40,20 @@ class Locale(StrEnum):
     JA = "ja"
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 """One line of somebody's text, without control characters."""
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192, pattern=r"^[^\x00]+$")]
 """Several lines of somebody's text, at most 8,192 characters."""
 
-Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f<>\"]+@[^@\s\x00-\x1f\x7f<>\"]+$")]
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f<>\"]+@[^@\s\x00-\x1f\x7f<>\"]+$"
+    ),
+]
 """An address as it stands in a record. Doors to the outside check it more strictly before it becomes one."""
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]

@@ -1,10 +1,12 @@
-"""Bytes to records and back. One pydantic-core call parses a whole batch; only a batch with a bad record is parsed one by one."""
+"""Bytes to records and back. One pydantic-core call parses a whole batch; only a batch with a bad record is parsed
+one by one.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import to_json
@@ -24,9 +26,9 @@ class Codec:
         self.messages = tuple(messages)
         self.snapshot = snapshot
         union = reduce(or_, [_record_model(message, snapshot) for message in messages])
-        one = Annotated[union, Field(discriminator="type")] if len(self.messages) > 1 else union
+        one: Any = Annotated[union, Field(discriminator="type")] if len(self.messages) > 1 else union
         self._one: TypeAdapter[Any] = TypeAdapter(one)
-        self._many: TypeAdapter[list[Any]] = TypeAdapter(list[one])  # type: ignore[valid-type]  # built at run time
+        self._many: TypeAdapter[list[Any]] = TypeAdapter(list[one])
 
     def decode(self, value: bytes | None) -> Any:
         """One record. Raises `Invalid` with the reason that its dead letter will show."""
@@ -69,7 +71,11 @@ def _record_model(message: type[Message], snapshot: type[Snapshot] | None) -> ty
     name = message.__name__
     base: Any = Command[message] if snapshot is None else Event[message, snapshot]  # type: ignore[valid-type]
     data: Any = message if snapshot is None else EventData[message, snapshot]  # type: ignore[valid-type]
-    return create_model(f"{name}Record", __base__=base, type=(Literal[name], ...), data=(data, ...))
+    # A discriminated union needs the type as a literal; everything else is the envelope as it is.
+    return cast(
+        "type[Record]",
+        create_model(f"{name}Record", __base__=base, type=(cast("Any", Literal[name]), ...), data=(data, ...)),
+    )
 
 
 def _as_invalid(error: ValidationError) -> Invalid:

@@ -47,8 +47,8 @@ class Review(Contract):
 class Job(Snapshot):
     """A job as it stands. The conversation is not in here but in the facts, so that a job never outgrows a record.
 
-    `turn` is the status that a reactivated job returns to. `remind_at` holds the reminders still to come, soonest first.
-    `introduced` tells whether the merchant may know of the partner at all.
+    `turn` is the status that a reactivated job returns to. `remind_at` holds the reminders still to come, soonest
+    first. `introduced` tells whether the merchant may know of the partner at all.
     """
 
     job_id: UUID
@@ -158,7 +158,9 @@ class JobOpened(Message):
 
 
 class JobReplied(Message):
-    """The partner wrote. `first` is the introduction: only now does the merchant of a matched job learn of the partner."""
+    """The partner wrote. `first` is the introduction: only now does the merchant of a matched job learn of the
+    partner.
+    """
 
     text: str
     first: bool

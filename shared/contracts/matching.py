@@ -22,7 +22,9 @@ class MatchStatus(StrEnum):
 
 
 class Factor(Contract):
-    """One part of a score. `value` is 0..1, `weight` its share, `points` their product times 100; the points add up to the score."""
+    """One part of a score. `value` is 0..1, `weight` its share, `points` their product times 100; the points add up
+    to the score.
+    """
 
     name: str
     value: float
@@ -47,7 +49,6 @@ class Asked(Contract):
 
 
 class Match(Snapshot):
-
     request_id: UUID
     details: RequestDetails
     status: MatchStatus
@@ -104,7 +105,9 @@ class ServiceStanding(Contract):
 
 
 class StandingChanged(Message):
-    """The whole standing of one partner. Newer replaces older by `version` (the sum of its jobs' versions, which only grows)."""
+    """The whole standing of one partner. Newer replaces older by `version` (the sum of its jobs' versions, which only
+    grows).
+    """
 
     partner_id: UUID
     version: int

@@ -29,7 +29,9 @@ class Offer(Contract):
 
 
 class Preferences(Contract):
-    """`available`: can be contacted and gets work. `visible`: shown in search and matched. `notification_email`: where job mails go."""
+    """`available`: can be contacted and gets work. `visible`: shown in search and matched. `notification_email`:
+    where job mails go.
+    """
 
     available: bool = True
     visible: bool = True
@@ -92,7 +94,9 @@ class PartnerChanged(Message):
 
 
 class SignInRequested(Message):
-    """Somebody known asked for a link. The record carries no secret: whoever mails the link signs `subject` with the shared key."""
+    """Somebody known asked for a link. The record carries no secret: whoever mails the link signs `subject` with the
+    shared key.
+    """
 
     email: Email
     name: str
