@@ -163,7 +163,7 @@ class Consumer:
         except Invalid as invalid:
             if len(received) == 1:
                 return [Dead(received[0].raw, invalid.reason, invalid.detail)]
-        except Exception as bug:
+        except Exception as bug:  # noqa: BLE001 - whatever it is, the record that causes it is found and put aside
             if len(received) == 1:
                 return [self._bug(received[0].raw, bug)]
         middle = len(received) // 2

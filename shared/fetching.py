@@ -180,7 +180,7 @@ class Subscription(ConsumerRebalanceListener):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), self._settings.drain_seconds)
 
-    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, _assigned: Sequence[TopicPartition]) -> None:
         self.consumer.resume()
         self._progress_at = monotonic()
         self._done.clear()
@@ -289,7 +289,7 @@ class _NoConsumer:
     async def commit(self) -> None:
         raise AssertionError("Only Subscription commits.")
 
-    def seek(self, partition: TopicPartition, offset: int) -> None:
+    def seek(self, partition: TopicPartition, offset: int) -> None:  # noqa: ARG002 - FastStream names them
         raise AssertionError("Only Subscription seeks.")
 
 

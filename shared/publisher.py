@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -13,6 +14,8 @@ from shared.contracts.codec import encode
 from shared.failures import Wedged, is_wedged
 from shared.settings import Settings
 from shared.topics import MIB
+
+STOP_SECONDS = 10.0
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -84,15 +87,13 @@ class KafkaPublisher:
                 raise Wedged(str(error)) from error
             raise
 
-    async def stop(self, timeout: float = 10.0) -> None:
+    async def stop(self) -> None:
         """Flush and close. Without a broker an idempotent producer would wait for ever, so this gives up after
-        `timeout` seconds.
+        `STOP_SECONDS`.
         """
         if self._producer is not None:
-            try:
-                await asyncio.wait_for(self._producer.stop(), timeout)
-            except TimeoutError:
-                pass  # whatever was not acknowledged was not counted as said
+            with suppress(TimeoutError):  # whatever was not acknowledged was not counted as said
+                await asyncio.wait_for(self._producer.stop(), STOP_SECONDS)
             self._producer = None
 
 

@@ -29,9 +29,14 @@ def up_command(
 
 
 @app.command("topics")
-def topics_command() -> None:
+def topics_command(
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the flow as a Mermaid chart instead.")] = False,
+) -> None:
     """Print the table of topics: who says what, who hears it, how long it is kept."""
-    tables.print_topics()
+    if mermaid:
+        typer.echo(tables.flow_diagram())
+    else:
+        tables.print_topics()
 
 
 @app.command("seed")

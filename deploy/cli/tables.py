@@ -32,3 +32,14 @@ def print_topics() -> None:
     for service in SERVICES:
         table.add_row(dead_letters_of(service), "original key", service, "–", "the original record", "forever")
     Console(width=None if Console().is_terminal else 200).print(table)
+
+
+def flow_diagram() -> str:
+    """The flow between the services as a Mermaid chart: one arrow per topic and pair of services."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for topic in TOPICS:
+        for speaker in topic.said_by:
+            for listener in dict.fromkeys(group.rstrip("*").partition(".")[0] for group in topic.heard_by):
+                arrows.setdefault((speaker, listener), []).append(topic.name)
+    lines = [f'    {speaker} -- "{"<br>".join(names)}" --> {listener}' for (speaker, listener), names in arrows.items()]
+    return "\n".join(["flowchart LR", *lines])

@@ -78,7 +78,7 @@ def test_every_translation_has_the_placeholders_of_its_source(locale: Locale) ->
         wanted = placeholders(forms(entry.id)[-1])
         for form in forms(entry.string):
             assert placeholders(form) == wanted, entry.id
-            # Anything else that looks like a placeholder, such as a bare per cent sign, would fail while a page is made.
+            # Anything else that looks like one, such as a bare per cent sign, would fail while a page is made.
             assert form % dict.fromkeys(wanted, "x")
 
 
