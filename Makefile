@@ -49,8 +49,8 @@ bench: $(READY) ## commands per second and round trips, as ratios within one run
 	@$(BIN)/python -m deploy.bench
 
 messages: $(READY) ## collect new strings into the catalogues
-	@$(BIN)/pybabel -q extract -F babel.cfg -o shared/locale/jobwire.pot --sort-output --no-wrap --add-location=file .
-	@$(BIN)/pybabel -q update -i shared/locale/jobwire.pot -d shared/locale -D jobwire --no-fuzzy-matching --no-wrap
+	@$(BIN)/pybabel -q extract -F babel.cfg --no-wrap --sort-by-file --add-location=file --project=Jobwire --version=1 -o shared/locale/jobwire.pot .
+	@$(BIN)/pybabel -q update -i shared/locale/jobwire.pot -d shared/locale -D jobwire --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@rm shared/locale/jobwire.pot
 
 requirements: $(READY) ## pin anew what pyproject.toml asks for (needs uv)

@@ -38,6 +38,14 @@ STATUS_NAMES: Mapping[Status, str] = {
 }
 
 
+# Babel's own "long" shows seconds, which no deadline needs.
+_MOMENTS = {
+    Locale.EN: "d MMMM y, HH:mm z",
+    Locale.FR: "d MMMM y 'à' HH:mm z",
+    Locale.JA: "y年M月d日 HH:mm z",
+}
+
+
 @cache
 def translations(locale: Locale) -> NullTranslations:
     """The catalogue of a language. English is the source and needs none."""
@@ -66,7 +74,7 @@ def money(amount: Money, locale: Locale) -> str:
 
 def moment(time: datetime, locale: Locale) -> str:
     """A date and time with its zone: whoever reads it may be elsewhere."""
-    return str(format_datetime(time, format="long", locale=locale.value))
+    return str(format_datetime(time, format=_MOMENTS[locale], locale=locale.value))
 
 
 @cache

@@ -21,7 +21,7 @@ def pages(accounts: Accounts) -> APIRouter:
     @router.get("/{locale}/sign-in")
     async def ask(locale: Locale, token: str = "") -> Response:
         if not token:
-            return _page(locale, "bad_link.html")
+            return _page(locale, "ask_link.html")
         return _page(locale, "sign_in.html", token=token)
 
     @router.post("/{locale}/sign-in")

@@ -79,11 +79,13 @@ def pages(desk: Desk, directory: Directory) -> APIRouter:
 
 
 def _form(locale: Locale, values: dict[str, str], errors: dict[str, str], partner: dict[str, Any] | None) -> Response:
+    query = f"?partner={partner['slug']}" if partner else ""
     offered = [key for key in SERVICES if partner is None or key in partner["services"]]
     return _page(
         locale,
         "form.html",
         422 if errors else 200,
+        alternates={one.value: f"/{one.value}/requests/new{query}" for one in Locale},
         values={"request_id": str(uuid4()), **values},
         errors=errors,
         partner=partner,

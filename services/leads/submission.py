@@ -2,10 +2,12 @@
 do.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
+from babel.numbers import NumberFormatError, parse_decimal
 from pydantic import BaseModel, BeforeValidator, EmailStr, Field
 
 from shared.contracts.base import Line, Locale, Money, Text
@@ -61,9 +63,18 @@ class NewRequest(BaseModel):
         )
 
 
+def _number(text: str, locale: Locale) -> str:
+    """A number as people of this language write it; what is none comes back as it is, for the model to refuse."""
+    plain = "".join(unicodedata.normalize("NFKC", text).split())
+    try:
+        return str(parse_decimal(plain, locale=locale.value, strict=True)) if plain else ""
+    except NumberFormatError:
+        return plain
+
+
 def from_form(form: Mapping[str, Any], locale: Locale) -> dict[str, Any]:
     """The flat fields of the HTML form as the nested body, for `NewRequest` to check."""
-    amount = str(form.get("budget_amount", "")).strip().replace(" ", "").replace(",", "")
+    amount = _number(str(form.get("budget_amount", "")), locale)
     return {
         "kind": form.get("kind", "match"),
         "locale": locale,

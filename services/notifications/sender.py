@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from aiosmtplib.errors import SMTPDataError
+from jinja2 import TemplateError
 
 from services.notifications.compose import Composer
 from services.notifications.mail import Mail
@@ -70,7 +71,13 @@ class Sender:
             connection.close()
 
     async def _send(self, connection: SMTP, mail: Mail, attempts: int) -> None:
-        message = self._composer.compose(mail, self._clock.now())
+        try:
+            message = self._composer.compose(mail, self._clock.now())
+        except (ValueError, TemplateError) as error:
+            # Trying again would not help, and a mail that cannot be written must not stop those behind it.
+            log.error("mail_not_composed", mail_id=str(mail.id), template=mail.template, exc_info=error)
+            await self._end(mail, "failed", f"{type(error).__name__}: {error}")
+            return
         try:
             await self._until_data(connection, message)
         except SMTPResponseException as refusal:

@@ -45,7 +45,15 @@ Line = Annotated[
 ]
 """One line of somebody's text, without control characters."""
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192, pattern=r"^[^\x00]+$")]
+Text = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=1,
+        max_length=8192,
+        pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+$",
+    ),
+]
 """Several lines of somebody's text, at most 8,192 characters."""
 
 Email = Annotated[
