@@ -75,7 +75,7 @@ class Sender:
             message = self._composer.compose(mail, self._clock.now())
         except (ValueError, TemplateError) as error:
             # Trying again would not help, and a mail that cannot be written must not stop those behind it.
-            log.error("mail_not_composed", mail_id=str(mail.id), template=mail.template, exc_info=error)
+            log.exception("mail_not_composed", mail_id=str(mail.id), template=mail.template)
             await self._end(mail, "failed", f"{type(error).__name__}: {error}")
             return
         try:
