@@ -35,6 +35,10 @@ PARTNER = Aggregate(
 )
 
 
+class GatewaySettings(Settings):
+    port: int = 8000
+
+
 def build(service: Service) -> FastAPI:
     database = service.database
     service.prepares(lambda: projections.prepare(database))
@@ -62,7 +66,7 @@ def build(service: Service) -> FastAPI:
 
 
 def main() -> None:
-    run("gateway", build, Settings(port=8000))
+    run("gateway", build, GatewaySettings())
 
 
 if __name__ == "__main__":

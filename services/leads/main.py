@@ -29,6 +29,10 @@ REQUEST = Aggregate(
 )
 
 
+class LeadsSettings(Settings):
+    port: int = 8001
+
+
 def build(service: Service) -> FastAPI:
     directory = Directory(service.database)
     service.prepares(directory.prepare)
@@ -45,7 +49,7 @@ def build(service: Service) -> FastAPI:
 
 
 def main() -> None:
-    run("leads", build, Settings(port=8001))
+    run("leads", build, LeadsSettings())
 
 
 if __name__ == "__main__":
