@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -25,6 +26,12 @@ _CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+# The page of the API documentation starts its script inline.
+_DOCS_CSP = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; frame-ancestors 'none'"
+)
+
 
 class Problem(Exception):  # noqa: N818 - the RFC's word
     """An answer that is not 2xx. `code` is stable and machine-readable, `detail` says what to do."""
@@ -44,14 +51,16 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         )
 
 
-def equip(app: FastAPI) -> None:
-    """Give an application the common behaviour."""
+def application(title: str) -> FastAPI:
+    """An application with the common behaviour. Its documentation page brings its own scripts."""
+    app = FastAPIOffline(title=title, version="1", redoc_url=None)
     app.add_middleware(cast("Any", RequestBodyLimitMiddleware), max_body_size=MAX_BODY_BYTES)
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotTaken, _on_not_taken)
+    return app
 
 
 def field_problem(errors: list[dict[str, str]]) -> Problem:
@@ -83,8 +92,7 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
-                if not scope["path"].startswith("/docs"):
-                    headers.setdefault("Content-Security-Policy", _CSP)
+                headers.setdefault("Content-Security-Policy", _DOCS_CSP if scope["path"] == "/docs" else _CSP)
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)

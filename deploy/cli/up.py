@@ -44,11 +44,12 @@ async def up(mode: Mode, *, as_json: bool) -> int:
     """
     display = Display(quiet=as_json)
     stopped = _stop_on_signals()
-    running = asyncio.create_task(_Up(mode, display, as_json=as_json).run(stopped))
+    work = _Up(mode, display, as_json=as_json)
+    running = asyncio.create_task(work.run(stopped))
     stopping = asyncio.create_task(stopped.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not running.done() and mode is not Mode.STAY:
-        running.cancel()
+    if not work.staying:
+        running.cancel()  # in the middle of something; what has been started is stopped in order all the same
     try:
         return await running
     except asyncio.CancelledError:
@@ -68,6 +69,8 @@ class _Up:
         self._mode = mode
         self._display = display
         self._as_json = as_json
+        self.staying = False
+        """Whether everything is up and only a signal is waited for."""
 
     async def run(self, stopped: asyncio.Event) -> int:
         async with AsyncExitStack() as stack:
@@ -95,6 +98,7 @@ class _Up:
                 await fleet.start_one("jobs", {name: _default(name) for name in SHORT_WINDOW})
             self._display.close()
             self._display.invite(fleet.urls, endpoints, _somebody())
+            self.staying = True
             await stopped.wait()
             self._display.line("Stopping …")
         return 0

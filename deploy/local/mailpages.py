@@ -26,20 +26,21 @@ _PAGE = Markup("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1.5rem; color: #1b2430 }}
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 75rem; padding: 1.5rem; color: #1b2430 }}
 a {{ color: #0b5cad }} table {{ border-collapse: collapse; width: 100% }}
 th, td {{ text-align: left; vertical-align: top; padding: .45rem .6rem; border-bottom: 1px solid #dde3ea }}
 td {{ overflow-wrap: anywhere }} .new td {{ font-weight: 600 }} .quiet {{ color: #5a6675; font-weight: 400 }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; background: #f5f7f9; padding: 1rem }}
+.brief {{ white-space: nowrap }}
 iframe {{ width: 100%; height: 40rem; border: 1px solid #dde3ea; background: #fff }}
 </style></head><body>{body}</body></html>""")
 
 _LIST = Markup("""<h1>Mails</h1><p class="quiet">{count}, newest first. Nothing here has left this machine.</p>
 <table><thead><tr><th>To</th><th>Subject</th><th>From</th><th>Received</th></tr></thead>
 <tbody>{rows}</tbody></table>""")
-_ROW = Markup("""<tr class="{state}"><td>{to}</td>
+_ROW = Markup("""<tr class="{state}"><td class="brief">{to}</td>
 <td><a href="/view/{id}">{subject}</a><br><span class="quiet">{snippet}</span></td>
-<td>{sender}</td><td class="quiet">{received}</td></tr>""")
+<td class="brief">{sender}</td><td class="quiet brief">{received}</td></tr>""")
 _MAIL = Markup("""<p><a href="/">All mails</a></p><h1>{subject}</h1>
 {frame}<h2>Text</h2><pre>{text}</pre><h2>Headers</h2><table><tbody>{headers}</tbody></table>""")
 _FRAME = Markup("""<iframe title="The mail as HTML" src="/view/{id}/html"

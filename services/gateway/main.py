@@ -16,7 +16,7 @@ from services.gateway.routes_sessions import sessions_api
 from services.gateway.signed_in import SignedIn
 from shared.aggregate import Aggregate
 from shared.contracts.partners import Partner, RegisterPartner
-from shared.http import equip
+from shared.http import application
 from shared.i18n import PAGES
 from shared.links import Links
 from shared.projection import Projection
@@ -54,8 +54,7 @@ def build(service: Service) -> FastAPI:
     service.prepares(accounts.prepare)
     commander, reading, signed_in = service.asks(), Reading(database), SignedIn(accounts)
 
-    app = FastAPI(title="Jobwire: dashboard", version="1")
-    equip(app)
+    app = application("Jobwire: dashboard")
     app.include_router(sessions_api(accounts, signed_in))
     app.include_router(jobs_api(commander, reading, signed_in))
     app.include_router(merchant_api(commander, reading, signed_in))

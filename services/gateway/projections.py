@@ -54,7 +54,6 @@ def on_job(received: Received) -> Iterable[Write]:
         "search": searchable(job),
         "job": job.model_dump(mode="json"),
     }
-    yield newer(JOBS, job.job_id, job.version, fields)
     entry = {
         "job_id": job.job_id,
         "version": event.version,
@@ -62,7 +61,9 @@ def on_job(received: Received) -> Iterable[Write]:
         "at": event.time,
         "fact": event.fact.model_dump(mode="json"),
     }
+    # The timeline first: whoever sees the job at a version finds everything that led there.
     yield once(TIMELINE, event.id, entry)
+    yield newer(JOBS, job.job_id, job.version, fields)
 
 
 def on_standing(received: Received) -> Iterable[Write]:

@@ -297,7 +297,8 @@ def _changes(job: Job, fact: JobFact, at: datetime) -> dict[str, object]:
         case JobExpired():
             return {**_after(job, A.EXPIRE), "last_activity_at": at}
         case JobReminded(due_at=due_at):
-            return {"remind_at": tuple(moment for moment in job.remind_at if moment > due_at)}
+            # One that comes late stands for those that have become due meanwhile.
+            return {"remind_at": tuple(moment for moment in job.remind_at if moment > max(due_at, at))}
         case JobMarkedInactive():
             return {**_after(job, A.MARK_INACTIVE), "last_activity_at": at}
         case JobCompleted():

@@ -10,7 +10,7 @@ from services.leads.request import decide, evolve
 from services.leads.routes import api
 from shared.aggregate import Aggregate
 from shared.contracts.requests import Request, SubmitRequest
-from shared.http import equip
+from shared.http import application
 from shared.i18n import PAGES
 from shared.links import Links
 from shared.projection import Projection
@@ -39,8 +39,7 @@ def build(service: Service) -> FastAPI:
     service.owns(REQUEST)
     service.hears("leads.partners", [PARTNERS], Projection(service.database, on_partner))
 
-    app = FastAPI(title="Jobwire: requests", version="1")
-    equip(app)
+    app = application("Jobwire: requests")
     desk = Desk(service.asks(), directory, Links(service.settings), service.database)
     app.include_router(api(desk))
     app.include_router(pages(desk, directory))

@@ -43,8 +43,8 @@ def mails_for_job(event: Event[Message, Job], partner: Partner) -> Iterable[Mail
         case JobCreated():
             for recipient in desk_of(partner):
                 yield _mail(event, "new_job", recipient, "desk", _offer(job, partner, recipient.locale))
-        case JobReminded(due_at=due_at):
-            hours = round((job.deadline - due_at).total_seconds() / 3600)
+        case JobReminded():
+            hours = round((job.deadline - event.time).total_seconds() / 3600)
             for recipient in desk_of(partner):
                 values = _reminder(job, partner, hours, recipient.locale)
                 yield _mail(event, "reminder", recipient, "desk", values)
