@@ -6,8 +6,9 @@ Each step is a sentence, checks what it says, and is timed. The first that does 
 
 import asyncio
 import html
+import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -110,10 +111,14 @@ class Journey:
             self._introduction = await self._mails.to(self._merchant_email, containing=self._run)
             seen = await self._until(lambda: merchant.get("/api/v1/merchant/jobs"), lambda page: page["jobs"])
             assert [job["job_id"] for job in seen["jobs"]] == [job_id], seen
-        async with self._step("The merchant follows the mail's link and answers: Awaiting reply"):
+        async with self._step(
+            "The merchant follows the mail's link and answers: A is told live, and the job is Awaiting reply"
+        ):
             by_link = await self._session(self._introduction.token, self._merchant_email)
-            body = {"text": "That sounds good. When could you start?"}
-            await by_link.post(f"/api/v1/merchant/jobs/{job_id}/messages", body)
+            async with self._live(a) as live:
+                body = {"text": "That sounds good. When could you start?"}
+                await by_link.post(f"/api/v1/merchant/jobs/{job_id}/messages", body)
+                assert await live("MerchantReplied") == job_id, "A was not told at once"
             page = await self._until(
                 lambda: a.get(f"/api/v1/jobs/{job_id}"), lambda page: page["job"]["status"] == "awaiting_reply"
             )
@@ -241,6 +246,23 @@ class Journey:
         others = [member for member in team if member["email"] != email]
         member: dict[str, Any] = (others or team)[0]
         return member
+
+    @asynccontextmanager
+    async def _live(self, person: Person) -> AsyncIterator[Callable[[str], Awaitable[str]]]:
+        """The person's live updates: call with an event's type to wait for it; gives the job's id."""
+        async with person.client.stream("GET", "/api/v1/events") as response:
+            lines = response.aiter_lines()
+
+            async def wait_for(wanted: str) -> str:
+                async with asyncio.timeout(15):
+                    async for line in lines:
+                        news = json.loads(line.removeprefix("data: ")) if line.startswith("data: {") else {}
+                        if news.get("type") == wanted:
+                            return str(news["job_id"])
+                raise LookupError(f"The stream ended before {wanted}.")
+
+            await anext(lines)  # connected: what happens from now on is told
+            yield wait_for
 
     @asynccontextmanager
     async def _step(self, what: str) -> AsyncIterator[None]:

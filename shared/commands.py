@@ -112,14 +112,21 @@ class Commander:
         try:
             await self._publish(outgoing(door.name, record))
             async with asyncio.timeout(self._timeout):
-                return await asyncio.shield(answer)
+                outcome: Answer = await asyncio.shield(answer)
         except TimeoutError:
             self._metrics.unanswered.inc()
-            log.warning("command_unanswered", command_id=str(record.id), type=record.type)
-            return Unanswered(record.id)
+            outcome = Unanswered(record.id)
         finally:
             self._metrics.command_seconds.observe(perf_counter() - started)
             self._waiting.pop(record.id, None)
+        log.info(
+            "command_sent",
+            command_id=str(record.id),
+            correlation_id=str(record.correlationid),
+            type=record.type,
+            outcome=type(outcome).__name__,
+        )
+        return outcome
 
     async def on_replies(self, batch: Sequence[Received]) -> None:
         for received in batch:

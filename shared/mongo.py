@@ -81,6 +81,14 @@ class Mongo:
             await result
 
 
+async def aggregated(collection: Collection, pipeline: list[Document]) -> list[Document]:
+    """All documents of an aggregation. PyMongo's call has to be awaited for its cursor, Motor's gives it at once."""
+    cursor: Any = collection.aggregate(pipeline)
+    if not hasattr(cursor, "__aiter__"):
+        cursor = await cursor
+    return [document async for document in cursor]
+
+
 def replace_if_newer(document_id: Any, version: int, fields: Mapping[str, Any]) -> Any:
     """The write of every projection: put `fields` in place unless the document is already at `version` or later.
 

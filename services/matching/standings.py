@@ -14,7 +14,7 @@ from shared.consumer import Received
 from shared.contracts.base import derived_id
 from shared.contracts.jobs import Job, Status
 from shared.contracts.matching import ServiceStanding, StandingChanged
-from shared.mongo import Database
+from shared.mongo import Database, Document, aggregated
 from shared.projection import Projection, Write, newer
 from shared.publisher import Outgoing, Publisher, outgoing
 from shared.topics import STANDINGS
@@ -36,21 +36,22 @@ class Standings:
     async def __call__(self, batch: Sequence[Received]) -> None:
         await self._remember(batch)
         latest = {received.record.snapshot.partner_id: received for received in batch}
-        await self._publisher.publish([await self._said(partner, received) for partner, received in latest.items()])
+        standings = standings_of(await aggregated(self._outcomes, sums_of(list(latest))))
+        await self._publisher.publish([_said(standing, latest[standing.partner_id]) for standing in standings])
 
-    async def _said(self, partner_id: UUID, received: Received) -> Outgoing:
-        standing = standing_of(partner_id, [job async for job in self._outcomes.find({"partner_id": partner_id})])
-        event = received.record
-        record = command(
-            standing,
-            partner_id,
-            source="matching",
-            time=event.time,
-            command_id=derived_id("standing", partner_id, standing.version),
-            correlation_id=event.correlationid,
-            causation_id=event.id,
-        )
-        return outgoing(STANDINGS.name, record)
+
+def _said(standing: StandingChanged, received: Received) -> Outgoing:
+    event = received.record
+    record = command(
+        standing,
+        standing.partner_id,
+        source="matching",
+        time=event.time,
+        command_id=derived_id("standing", standing.partner_id, standing.version),
+        correlation_id=event.correlationid,
+        causation_id=event.id,
+    )
+    return outgoing(STANDINGS.name, record)
 
 
 def on_job(received: Received) -> Iterable[Write]:
@@ -74,15 +75,27 @@ def outcome_of(job: Job) -> dict[str, Any]:
     }
 
 
-def standing_of(partner_id: UUID, outcomes: Iterable[dict[str, Any]]) -> StandingChanged:
-    """The sum of a partner's jobs, per service."""
-    sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    version = 0
-    for outcome in outcomes:
-        service = sums[outcome["service"]]
-        service["received"] += 1
-        for name in ("replied", "declined", "expired", "reply_seconds", "reviews", "rating_sum"):
-            service[name] += outcome[name]
-        version += outcome["version"]
-    services = {name: ServiceStanding.model_validate(dict(counts)) for name, counts in sorted(sums.items())}
-    return StandingChanged(partner_id=partner_id, version=version, services=services)
+SUMMED = ("replied", "declined", "expired", "reply_seconds", "reviews", "rating_sum")
+
+
+def sums_of(partner_ids: Sequence[UUID]) -> list[Document]:
+    """The aggregation that sums these partners' jobs, per partner and service."""
+    sums = {name: {"$sum": f"${name}"} for name in (*SUMMED, "version")}
+    return [
+        {"$match": {"partner_id": {"$in": list(partner_ids)}}},
+        {"$group": {"_id": {"partner_id": "$partner_id", "service": "$service"}, "received": {"$sum": 1}, **sums}},
+    ]
+
+
+def standings_of(sums: Iterable[Document]) -> list[StandingChanged]:
+    """The standings that the sums of `sums_of` amount to."""
+    versions: dict[UUID, int] = defaultdict(int)
+    services: dict[UUID, dict[str, ServiceStanding]] = defaultdict(dict)
+    for summed in sums:
+        partner_id, service = summed["_id"]["partner_id"], summed["_id"]["service"]
+        versions[partner_id] += summed["version"]
+        services[partner_id][service] = ServiceStanding.model_validate(summed)
+    return [
+        StandingChanged(partner_id=partner_id, version=version, services=dict(sorted(services[partner_id].items())))
+        for partner_id, version in versions.items()
+    ]

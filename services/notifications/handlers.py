@@ -32,9 +32,7 @@ class Handlers:
         await self._queue(mail_for_request(received.record) for received in submitted)
 
     async def on_sign_ins(self, batch: Sequence[Received]) -> None:
-        await self._queue(
-            mail_for_sign_in(received.record.subject, received.record.data, self._minutes) for received in _news(batch)
-        )
+        await self._queue(mail_for_sign_in(received.record, self._minutes) for received in _news(batch))
 
     async def _queue(self, mails: Iterable[Mail]) -> None:
         await self._outbox.queue(list(mails), self._clock.now())

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.contracts.base import Event, Locale, Message, derived_id
+from shared.contracts.base import Command, Event, Locale, Message, Record, derived_id
 from shared.contracts.jobs import Job, JobCreated, JobReminded, JobReplied, MembersAssigned, MerchantReplied
 from shared.contracts.partners import Member, Partner, Role, SignInRequested
 from shared.contracts.requests import Request
@@ -34,6 +34,7 @@ class Mail(NamedTuple):
     about: UUID
     link: str
     values: dict[str, Any]
+    correlation_id: UUID
 
 
 def mails_for_job(event: Event[Message, Job], partner: Partner) -> Iterable[Mail]:
@@ -75,11 +76,10 @@ def mail_for_request(event: Event[Message, Request]) -> Mail:
     return _mail(event, "confirm_request", recipient, "confirm", values)
 
 
-def mail_for_sign_in(sign_in_id: UUID, request: SignInRequested, minutes: int) -> Mail:
+def mail_for_sign_in(record: Command[SignInRequested], minutes: int) -> Mail:
+    request = record.data
     recipient = Recipient(request.email, request.name, request.locale)
-    mail_id = derived_id("mail", sign_in_id, recipient.email, "sign_in")
-    values = {"name": request.name, "minutes": minutes}
-    return Mail(mail_id, "sign_in", recipient, sign_in_id, REQUESTED_LINK, values)
+    return _mail(record, "sign_in", recipient, REQUESTED_LINK, {"name": request.name, "minutes": minutes})
 
 
 def desk_of(partner: Partner) -> list[Recipient]:
@@ -95,9 +95,9 @@ def merchant_of(job: Job) -> Recipient:
     return Recipient(merchant.email, merchant.name, job.details.locale)
 
 
-def _mail(event: Event[Any, Any], template: str, recipient: Recipient, link: str, values: dict[str, Any]) -> Mail:
-    mail_id = derived_id("mail", event.id, recipient.email, template)
-    return Mail(mail_id, template, recipient, event.subject, link, values)
+def _mail(cause: Record, template: str, recipient: Recipient, link: str, values: dict[str, Any]) -> Mail:
+    mail_id = derived_id("mail", cause.id, recipient.email, template)
+    return Mail(mail_id, template, recipient, cause.subject, link, values, cause.correlationid)
 
 
 def _members(partner: Partner, member_ids: Iterable[UUID]) -> list[Recipient]:

@@ -99,6 +99,7 @@ def _wanted(mail: Mail, now: datetime) -> UpdateOne:
         "about": mail.about,
         "link": mail.link,
         "values": mail.values,
+        "correlation_id": mail.correlation_id,
         "state": "queued",
         "attempts": 0,
         "created_at": now,
@@ -110,5 +111,11 @@ def _wanted(mail: Mail, now: datetime) -> UpdateOne:
 def _mail(document: Document) -> Mail:
     recipient = Recipient(document["to"], document["name"], Locale(document["locale"]))
     return Mail(
-        document["_id"], document["template"], recipient, document["about"], document["link"], document["values"]
+        document["_id"],
+        document["template"],
+        recipient,
+        document["about"],
+        document["link"],
+        document["values"],
+        document["correlation_id"],
     )

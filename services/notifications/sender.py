@@ -16,7 +16,7 @@ from shared.clock import Clock
 from shared.commands import command
 from shared.contracts.base import Message
 from shared.contracts.mails import MailFailed, MailSent, MailUncertain
-from shared.logs import get_logger
+from shared.logs import bound_contextvars, get_logger
 from shared.metrics import Metrics
 from shared.mongo import Document
 from shared.publisher import Publisher, outgoing
@@ -65,7 +65,8 @@ class Sender:
         connection = self._relay.connection()
         try:
             while claimed is not None:
-                await self._send(connection, *claimed)
+                with bound_contextvars(correlation_id=str(claimed[0].correlation_id)):
+                    await self._send(connection, *claimed)
                 claimed = await self._outbox.claim(self._clock.now())
         finally:
             connection.close()
@@ -166,6 +167,7 @@ def _told(document: Document) -> Any:
         source="notifications",
         time=document["ended_at"],
         command_id=document["_id"],
+        correlation_id=document["correlation_id"],
     )
 
 
