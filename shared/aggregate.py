@@ -17,12 +17,13 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from shared.consumer import Dead, Received
-from shared.contracts.base import Command, Event, EventData, Message, Snapshot, derived_id
+from shared.contracts.base import Message, Snapshot, derived_id
+from shared.contracts.codec import encode_fields
 from shared.contracts.replies import CommandApplied, CommandRejected
 from shared.decisions import Decision, Rejection
 from shared.logs import get_logger
 from shared.metrics import Metrics
-from shared.publisher import Outgoing, Publisher, outgoing
+from shared.publisher import Outgoing, Publisher, key_of
 from shared.store import AggregateStore, Change, Entry, Outcome, Stored
 from shared.topics import REPLIES, Topic
 
@@ -97,42 +98,46 @@ class AggregateLoop(Generic[StateT]):
 
     def _said(self, fold: "Fold[StateT]") -> Iterable[Outgoing]:
         if fold.state is not None:
+            events, key = self._aggregate.events.name, key_of(fold.id)
             for entry in fold.to_publish():
-                yield outgoing(self._aggregate.events.name, self._event(entry, fold.id, fold.state))
+                yield Outgoing(events, key, self._event(entry, fold.id, fold.state))
         for received, outcome in fold.answers:
-            yield outgoing(REPLIES.name, self._reply(received, outcome, fold))
+            yield Outgoing(REPLIES.name, key_of(received.record.id), self._reply(received, outcome, fold))
 
-    def _event(self, entry: Entry, subject: UUID, state: StateT) -> Event[Any, StateT]:
-        return Event[Any, Any].model_construct(
-            id=entry.id,
-            type=entry.type,
-            source=self._source,
-            subject=subject,
-            time=entry.time,
-            correlationid=entry.correlationid,
-            causationid=entry.causationid,
-            traceparent=entry.traceparent,
-            version=entry.version,
-            data=EventData[Any, Any].model_construct(fact=entry.fact, snapshot=state),
+    def _event(self, entry: Entry, subject: UUID, state: StateT) -> bytes:
+        return encode_fields(
+            {
+                "id": entry.id,
+                "type": entry.type,
+                "source": self._source,
+                "subject": subject,
+                "time": entry.time,
+                "correlationid": entry.correlationid,
+                "causationid": entry.causationid,
+                "traceparent": entry.traceparent,
+                "version": entry.version,
+                "data": {"fact": entry.fact, "snapshot": state},
+            }
         )
 
-    def _reply(self, received: Received, outcome: Outcome, fold: "Fold[StateT]") -> Command[Any]:
-        answer: Message
-        if outcome.version is None or fold.state is None:
-            answer = CommandRejected(code=outcome.code, reason=outcome.reason)
-        else:
-            answer = CommandApplied.model_construct(version=fold.version, snapshot=fold.state)  # type: ignore[arg-type]  # serialised as it is
+    def _reply(self, received: Received, outcome: Outcome, fold: "Fold[StateT]") -> bytes:
         record = received.record
-        return Command[Any].model_construct(
-            id=derived_id("reply", record.id),
-            type=type(answer).__name__,
-            source=self._source,
-            subject=record.id,
-            time=received.at,
-            correlationid=record.correlationid,
-            causationid=record.id,
-            traceparent=record.traceparent,
-            data=answer,
+        applied = outcome.version is not None
+        answer = CommandApplied if applied else CommandRejected
+        return encode_fields(
+            {
+                "id": derived_id("reply", record.id),
+                "type": answer.__name__,
+                "source": self._source,
+                "subject": record.id,
+                "time": received.at,
+                "correlationid": record.correlationid,
+                "causationid": record.id,
+                "traceparent": record.traceparent,
+                "data": {"version": fold.version, "snapshot": fold.state}
+                if applied
+                else {"code": outcome.code, "reason": outcome.reason},
+            }
         )
 
     def _count(self, folds: Sequence["Fold[StateT]"]) -> None:
@@ -208,8 +213,12 @@ class Fold(Generic[StateT]):
         return [*self._stored_again(), *self._events]
 
     def change(self) -> Change[StateT] | None:
-        """The write this fold needs, or None when every command had been met before or there is nothing to hold it."""
-        if not self.fresh or self.state is None:
+        """The write this fold needs, or None when every command had been met before.
+
+        A refusal is remembered even where there is no state yet: whoever meets the command again, after the aggregate
+        was created, must not judge it anew.
+        """
+        if not self.fresh:
             return None
         return Change(
             id=self.id,
@@ -218,7 +227,7 @@ class Fold(Generic[StateT]):
             version=self.version,
             outcomes=tuple(self.fresh.values()),
             outbox=tuple(self.to_publish()),
-            indexed=self._aggregate.indexed(self.state),
+            indexed=self._aggregate.indexed(self.state) if self.state is not None else {},
         )
 
 

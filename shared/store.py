@@ -79,7 +79,7 @@ class Change(Generic[StateT]):
 
     id: UUID
     revision: int
-    state: StateT
+    state: StateT | None
     version: int
     outcomes: tuple[Outcome, ...]
     outbox: tuple[Entry, ...]
@@ -123,7 +123,7 @@ class MongoAggregateStore(Generic[StateT]):
     def _stored(self, document: Document) -> Stored[StateT]:
         return Stored(
             id=document["_id"],
-            state=self._state.model_validate(document["state"]),
+            state=self._state.model_validate(document["state"]) if document["state"] is not None else None,
             version=document["version"],
             revision=document["revision"],
             outcomes={entry["id"]: Outcome.of(entry) for entry in document["applied"]},
@@ -139,7 +139,7 @@ def _update(change: Change[Any]) -> UpdateOne:
             "$set": {
                 "revision": change.revision + 1,
                 "version": change.version,
-                "state": change.state.model_dump(),
+                "state": change.state.model_dump() if change.state is not None else None,
                 "outbox": [entry.document() for entry in change.outbox],
                 **change.indexed,
             },

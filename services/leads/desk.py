@@ -61,7 +61,7 @@ class Desk:
 
     async def status(self, request_id: UUID) -> Request | None:
         document = await self._requests.find_one({"_id": request_id}, {"state": 1})
-        return Request.model_validate(document["state"]) if document else None
+        return Request.model_validate(document["state"]) if document and document["state"] else None
 
 
 def _wrong(field: str, message: str) -> dict[str, str]:

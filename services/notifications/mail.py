@@ -1,6 +1,6 @@
 """Who is told what, and in which words. Pure: facts and teams go in, mails come out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -87,7 +87,7 @@ def desk_of(partner: Partner) -> list[Recipient]:
     address = partner.preferences.notification_email
     if address:
         return [Recipient(address, partner.profile.name, partner.profile.main_language)]
-    return [_recipient(member) for member in partner.members if member.role is Role.OWNER]
+    return _once_each(_recipient(member) for member in partner.members if member.role is Role.OWNER)
 
 
 def merchant_of(job: Job) -> Recipient:
@@ -108,9 +108,9 @@ def _recipient(member: Member) -> Recipient:
     return Recipient(member.email, member.name, member.locale)
 
 
-def _once_each(recipients: Iterable[Recipient]) -> Iterator[Recipient]:
+def _once_each(recipients: Iterable[Recipient]) -> list[Recipient]:
     """One mail per address, whatever roles it has."""
-    return iter({recipient.email.casefold(): recipient for recipient in recipients}.values())
+    return list({recipient.email.casefold(): recipient for recipient in recipients}.values())
 
 
 def _offer(job: Job, partner: Partner, locale: Locale) -> dict[str, Any]:

@@ -59,11 +59,14 @@ class Codec:
 
 def encode(record: Record) -> bytes:
     """The record as CloudEvents structured JSON, UTF-8."""
-    envelope: dict[str, Any] = {"specversion": "1.0", "datacontenttype": "application/json"}
-    for name in type(record).model_fields:
-        value = getattr(record, name)
-        if value is not None:
-            envelope[name] = value
+    return encode_fields({name: getattr(record, name) for name in type(record).model_fields})
+
+
+def encode_fields(fields: dict[str, Any]) -> bytes:
+    """A record's fields as it would be encoded, without making the model first: the loop says thousands a second."""
+    envelope = {"specversion": "1.0", "datacontenttype": "application/json", **fields}
+    if fields["traceparent"] is None:  # CloudEvents has no null attributes
+        del envelope["traceparent"]
     return to_json(envelope)
 
 
@@ -78,10 +81,18 @@ def _record_model(message: type[Message], snapshot: type[Snapshot] | None) -> ty
     )
 
 
+_REASONS = {
+    "json_invalid": "not-json",
+    "union_tag_invalid": "unknown-type",
+    "literal_error": "unknown-type",
+    "missing": "missing-field",
+    "union_tag_not_found": "missing-field",
+}
+
+
 def _as_invalid(error: ValidationError) -> Invalid:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the record"
-    reasons = {"json_invalid": "not-json", "union_tag_invalid": "unknown-type", "literal_error": "unknown-type"}
-    reason = reasons.get(first["type"], "missing-field" if first["type"] == "missing" else "wrong-content")
+    reason = _REASONS.get(first["type"], "wrong-content")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return Invalid(reason, f"{where}: {first['msg']}{more}")
