@@ -43,7 +43,7 @@ class News:
         known = job.introduced or job.details.kind is RequestKind.DIRECT
         theirs = listener.merchant_id == job.details.merchant.merchant_id
         if theirs and known and self.type in MERCHANT_SEES:
-            return {**shown, "status": shown_status(job.status).value}
+            return {**shown, "status": shown_status(job).value}
         return None
 
 

@@ -139,7 +139,7 @@ def partner_view(job: Job) -> JobView:
 def merchant_view(job: Job, partner: Partner | None) -> MerchantJobView:
     return MerchantJobView(
         **job.model_dump(include={"job_id", "request_id", "version", "partner_id", "last_activity_at", "messages"}),
-        status=shown_status(job.status),
+        status=shown_status(job),
         partner_name=partner.profile.name if partner else "",
         title=job.details.title,
         service=job.details.service,
@@ -148,9 +148,9 @@ def merchant_view(job: Job, partner: Partner | None) -> MerchantJobView:
     )
 
 
-def shown_status(status: Status) -> Status:
-    """Whether a direct request has been opened, or put aside, is the partner's own business."""
-    return {Status.OPENED: Status.NEW, Status.INACTIVE: Status.REPLIED}.get(status, status)
+def shown_status(job: Job) -> Status:
+    """The status as the merchant sees it: opening a request, or putting it aside, is the partner's own business."""
+    return {Status.OPENED: Status.NEW, Status.INACTIVE: job.turn}.get(job.status, job.status)
 
 
 MERCHANT_SEES = frozenset(

@@ -39,6 +39,7 @@ from shared.contracts.jobs import (
     ReviewJob,
     SendMessage,
     Status,
+    job_id_of,
 )
 from shared.contracts.requests import RequestKind
 from shared.decisions import Decision, Rejection
@@ -108,7 +109,7 @@ _REASONS = {
 def decide(job: Job | None, command: JobCommand, job_id: UUID, at: datetime) -> Decision:
     """The facts that follow from a command, or why it is refused. `at` is when the command entered the log."""
     if isinstance(command, CreateJob):
-        return [] if job else [_created(command)]
+        return _create(job, command, job_id)
     if job is None:
         raise ValueError(f"There is no job {job_id} to decide about.")
     return _forbidden(job, command.actor, command) or _decide(job, command, at)
@@ -229,7 +230,7 @@ def _expire(job: Job, deadline: datetime, at: datetime) -> Decision:
     clock.
     """
     if job.status not in UNANSWERED:
-        return Rejection("already_answered", "This job was answered before its deadline.")
+        return Rejection("already_answered", "This job does not wait for a first answer any more.")
     if deadline != job.deadline or at < deadline:
         return Rejection("not_due", "This job's deadline has not passed.")
     return [JobExpired()]
@@ -252,6 +253,12 @@ def _refused(job: Job, act: Act) -> Rejection:
         return Rejection(job.status.value, _REASONS[job.status])
     reason = _REASONS.get(job.status, f"A job that is {job.status.value} does not allow: {act.value}.")
     return Rejection("wrong_status", reason)
+
+
+def _create(job: Job | None, command: CreateJob, job_id: UUID) -> Decision:
+    if command.actor.kind is not ActorKind.SYSTEM or job_id != job_id_of(command.request_id, command.partner_id):
+        return Rejection("forbidden", "Jobs are made by matching, one for each request and partner.")
+    return [] if job else [_created(command)]
 
 
 def _created(command: CreateJob) -> JobCreated:

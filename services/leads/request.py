@@ -23,8 +23,8 @@ from shared.taxonomy import is_service
 
 def decide(request: Request | None, command: RequestCommand, request_id: UUID, at: datetime) -> Decision:
     match command:
-        case SubmitRequest(details=details):
-            return _submit(request, details)
+        case SubmitRequest(details=details, actor=actor):
+            return _submit(request, details, actor)
         case ConfirmRequest(actor=actor):
             if request is None:
                 raise ValueError(f"There is no request {request_id} to confirm.")
@@ -43,13 +43,15 @@ def evolve(request: Request | None, fact: RequestFact, request_id: UUID, at: dat
             return request.model_copy(update={"status": RequestStatus.CONFIRMED, "confirmed_at": at})
 
 
-def _submit(request: Request | None, details: RequestDetails) -> Decision:
+def _submit(request: Request | None, details: RequestDetails, actor: Actor) -> Decision:
     if request is not None:
         return []  # the form came twice
     if not is_service(details.service):
         return Rejection("unknown_service", f"There is no service {details.service!r}.")
     if (details.kind is RequestKind.DIRECT) != (details.partner_id is not None):
         return Rejection("partner_needed", "A direct request names its partner, and a matched one names none.")
+    if actor.merchant_id != details.merchant.merchant_id or actor.kind is not ActorKind.MERCHANT:
+        return Rejection("forbidden", "A merchant submits requests of its own.")
     if details.merchant.merchant_id != merchant_id_of(details.merchant.email):
         return Rejection("forbidden", "The merchant's id does not belong to the address.")
     return [RequestSubmitted(details=details)]

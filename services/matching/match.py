@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.matching.selection import Market, select
-from shared.contracts.base import Message
+from shared.contracts.base import ActorKind, Message
 from shared.contracts.matching import (
     Answer,
     AnswerNoted,
@@ -32,6 +32,8 @@ def decide_with(market: Market) -> Decide:
     """The match's `decide` over a market."""
 
     def decide(match: Match | None, command: MatchCommand, request_id: UUID, at: datetime) -> Decision:
+        if command.actor.kind is not ActorKind.SYSTEM:
+            return Rejection("forbidden", "Matching is told what happened by the services alone.")
         if isinstance(command, SelectPartners):
             return [] if match else _start(command, request_id, market)
         if match is None:

@@ -38,10 +38,10 @@ class Composer:
         message["Message-ID"] = f"<{mail.id}@{self._domain}>"
         message["Date"] = format_datetime(now)
         message["Auto-Submitted"] = "auto-generated"
-        message["Content-Language"] = mail.recipient.locale.value
         message.set_content(text.render(values), cte="quoted-printable")
         html = mjml2html(env.get_template(f"{mail.template}.mjml").render(values))
         message.add_alternative(html, subtype="html", cte="quoted-printable")
+        message["Content-Language"] = mail.recipient.locale.value  # last: setting the content drops Content-* headers
         return message
 
     def _link(self, mail: Mail) -> str:

@@ -1,0 +1,105 @@
+"""Those who use Jobwire, as they do: forms, links in mails, the API."""
+
+import html
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from shared.contracts.base import Locale
+from tests.builders import a_member, a_partner, an_offer
+from tests.flow.world import CaughtMail, World
+
+MERCHANT = "mia@kettle.example"
+
+
+def a_team(name: str, locale: Locale = Locale.EN, **fields: Any) -> Any:
+    """A partner with an owner and a colleague whose addresses tell whose they are."""
+    low = name.lower()
+    members = (
+        a_member(f"{name}-owner", email=f"owner@{low}.example", locale=locale),
+        a_member(f"{name}-helper", role="member", email=f"helper@{low}.example", locale=locale),
+    )
+    languages = fields.pop("languages", (locale.value,))
+    return a_partner(name, main_language=locale, languages=languages, members=members, **fields)
+
+
+ENGLISH = [
+    a_team(name, services=(an_offer(price=str(600 + 200 * n)),))
+    for n, name in enumerate(("Ada", "Bob", "Cy", "Dee", "Eve"), 1)
+]
+JAPANESE = a_team("Hana", Locale.JA, services=(an_offer("migration"),))
+MARKET = [*ENGLISH, JAPANESE]
+
+
+@dataclass
+class Person:
+    """Somebody signed in."""
+
+    world: World
+    client: httpx2.AsyncClient
+
+    async def get(self, path: str, expect: int = 200, **params: Any) -> Any:
+        return self._expected(await self.world.asked(self.client.get(f"/api/v1{path}", params=params)), expect)
+
+    async def post(self, path: str, body: Any = None, expect: int = 200, **headers: str) -> Any:
+        request = self.client.post(f"/api/v1{path}", json=body, headers=headers)
+        return self._expected(await self.world.asked(request), expect)
+
+    async def put(self, path: str, body: Any, expect: int = 200) -> Any:
+        return self._expected(await self.world.asked(self.client.put(f"/api/v1{path}", json=body)), expect)
+
+    def _expected(self, response: httpx2.Response, status: int) -> Any:
+        assert response.status_code == status, (response.request.url.path, response.status_code, response.text)
+        return response.json()
+
+
+async def fill_in_the_form(world: World, locale: str = "en", partner: str = "", **fields: str) -> CaughtMail:
+    """Post a request as a browser would; gives the mail that asks to confirm it."""
+    client = world.client("leads")
+    page = await client.get(f"/{locale}/requests/new", params={"partner": partner} if partner else {})
+    assert page.status_code == 200, page.text
+    form = {
+        **hidden(page.text),
+        "name": "Mia",
+        "email": MERCHANT,
+        "store_url": "kettle.example",
+        "business": "Tea and thread.",
+        "service": "seo",
+        "title": "Spring launch",
+        "requirements": "Be found.",
+        "budget_amount": "1,500",
+        "budget_currency": "USD",
+        **fields,
+    }
+    sent = await world.asked(client.post(f"/{locale}/requests/new", data=form))
+    assert sent.status_code == 202, sent.text
+    return world.mailbox.last(MERCHANT, "/confirm?token=")
+
+
+async def follow(world: World, mail: CaughtMail) -> httpx2.Response:
+    """Open the mail's link and press its button."""
+    client = world.client("leads")
+    page = await client.get(mail.link)
+    assert page.status_code == 200
+    return await world.asked(client.post(mail.link.partition("?")[0], data=hidden(page.text)))
+
+
+async def sign_in(world: World, email: str) -> Person:
+    asked = await world.asked(world.client("gateway").post("/api/v1/sign-in", json={"email": email}))
+    assert asked.status_code == 202
+    return await session(world, world.mailbox.last(email, "/sign-in?token=").token)
+
+
+async def session(world: World, token: str) -> Person:
+    opened = await world.client("gateway").post("/api/v1/sessions", json={"token": token})
+    assert opened.status_code == 201, opened.text
+    return Person(world, world.client("gateway", Authorization=f"Bearer {opened.json()['token']}"))
+
+
+def hidden(page: str) -> dict[str, str]:
+    """The hidden fields of a page's form."""
+    tags = re.findall(r'<input[^>]*type="hidden"[^>]*>', page)
+    pairs = [(re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)) for tag in tags]
+    return {name.group(1): html.unescape(value.group(1)) for name, value in pairs if name and value}

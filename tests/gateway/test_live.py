@@ -1,0 +1,131 @@
+"""Live updates: who hears what, and what a page that was cut off is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from services.gateway import live
+from services.gateway.live import Hub, Listener
+from shared.contracts.base import Message, derived_id
+from shared.contracts.jobs import CommentAdded, Job, JobCompleted, JobOpened, Status
+from shared.contracts.requests import RequestKind
+from shared.metrics import Metrics
+from tests.builders import BY_PARTNER, MERCHANT_ID, PARTNER_ID, a_job, an_event, received, replied
+
+TEAM = Listener(partner_ids=frozenset({PARTNER_ID}))
+MERCHANT = Listener(merchant_id=MERCHANT_ID)
+OPENED, REPLIED = JobOpened(actor=BY_PARTNER), replied()
+COMMENT = CommentAdded(text="Hm.", actor=BY_PARTNER)
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[Hub]:
+    stopping = asyncio.Event()
+    hub = Hub(Metrics("tests"), stopping)
+    hub.stop = stopping.set
+    yield hub
+    stopping.set()
+
+
+async def tell(hub: Hub, *facts: Message, job: Job | None = None) -> None:
+    job = job or a_job(Status.REPLIED)
+    await hub.on_jobs([received(an_event(fact, job), topic="jobs.events") for fact in facts])
+
+
+async def hears(hub: Hub, listener: Listener, count: int, since: str | None = None) -> list[tuple[str, str, object]]:
+    """The greeting and the next `count` pieces of news."""
+    async with asyncio.timeout(5), aclosing(hub.listen(listener, since)) as stream:
+        return [await anext(stream) for _ in range(1 + count)]
+
+
+async def silent(hub: Hub, listener: Listener, since: str) -> bool:
+    """Whether this listener hears nothing of all that came after `since`: the stream ends without a word."""
+    hub.stop()
+    async with asyncio.timeout(5):
+        return [name async for name, *_ in hub.listen(listener, since)] == ["hello"]
+
+
+async def greeting(hub: Hub, since: str | None = None, listener: Listener = TEAM) -> tuple[str, str]:
+    ((name, cursor, _),) = await hears(hub, listener, 0, since)
+    return name, cursor
+
+
+async def test_a_new_page_is_greeted_and_hears_what_comes_from_now_on(hub: Hub) -> None:
+    await tell(hub, OPENED)
+    async with asyncio.timeout(5), aclosing(hub.listen(TEAM, None)) as stream:
+        assert (await anext(stream))[0] == "hello"
+        await tell(hub, REPLIED)
+        name, _, news = await anext(stream)
+    assert (name, news["type"], news["status"]) == ("job", "JobReplied", "replied")
+
+
+async def test_a_page_that_comes_back_gets_what_it_missed_in_order(hub: Hub) -> None:
+    _, before = await greeting(hub)
+    await tell(hub, OPENED, REPLIED, COMMENT)
+    hello, *missed = await hears(hub, TEAM, 3, before)
+    assert hello[0] == "hello"
+    assert [news["type"] for _, _, news in missed] == ["JobOpened", "JobReplied", "CommentAdded"]
+    (_, (_, _, last)) = await hears(hub, TEAM, 1, missed[1][1])
+    assert last["type"] == "CommentAdded"
+
+
+async def test_a_page_that_was_away_too_long_is_told_to_load_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "REMEMBERED", 2)
+    small = Hub(Metrics("tests"), asyncio.Event())
+    _, before = await greeting(small)
+    await tell(small, OPENED, REPLIED)
+    assert (await greeting(small, before))[0] == "hello"
+    await tell(small, COMMENT)
+    assert (await greeting(small, before))[0] == "reset"
+
+
+@pytest.mark.parametrize("since", ["deadbeef-0", "nonsense", "-", "deadbeef-²", "deadbeef--1"])
+async def test_a_page_of_another_replica_or_with_nonsense_is_told_to_load_again(hub: Hub, since: str) -> None:
+    assert (await greeting(hub, since))[0] == "reset"
+
+
+async def test_a_cursor_from_the_future_is_no_cursor(hub: Hub) -> None:
+    _, now = await greeting(hub)
+    replica = now.partition("-")[0]
+    assert (await greeting(hub, f"{replica}-7"))[0] == "reset"
+
+
+@pytest.mark.parametrize(
+    ("who", "listener"),
+    [
+        ("another team", Listener(partner_ids=frozenset({derived_id("another")}))),
+        ("another merchant", Listener(merchant_id=derived_id("another"))),
+        ("somebody with neither", Listener()),
+    ],
+)
+async def test_nobody_hears_of_jobs_that_are_not_theirs(hub: Hub, who: str, listener: Listener) -> None:
+    _, before = await greeting(hub)
+    await tell(hub, OPENED, REPLIED, JobCompleted(actor=BY_PARTNER))
+    assert await silent(hub, listener, before), who
+
+
+async def test_the_merchant_hears_nothing_of_what_the_team_does_among_itself(hub: Hub) -> None:
+    _, before = await greeting(hub)
+    await tell(hub, OPENED, COMMENT)
+    assert await silent(hub, MERCHANT, before)
+
+
+async def test_the_merchant_hears_nothing_of_a_partner_that_is_not_introduced(hub: Hub) -> None:
+    _, before = await greeting(hub)
+    await tell(hub, REPLIED, job=a_job(Status.OPENED))
+    assert await silent(hub, MERCHANT, before)
+
+
+async def test_the_merchant_hears_of_a_direct_job_without_learning_that_it_was_opened(hub: Hub) -> None:
+    _, before = await greeting(hub)
+    await tell(hub, REPLIED, job=a_job(Status.OPENED, kind=RequestKind.DIRECT))
+    _, (_, _, news) = await hears(hub, MERCHANT, 1, before)
+    assert news["status"] == "new"
+
+
+async def test_a_stopping_process_lets_its_listeners_go(hub: Hub) -> None:
+    hub.stop()
+    async with asyncio.timeout(5):
+        assert [name async for name, *_ in hub.listen(TEAM, None)] == ["hello"]

@@ -1,0 +1,101 @@
+"""A partner: registered by the marketplace, changed by those who run it."""
+
+import pytest
+
+from services.gateway.partner import decide, evolve
+from shared.contracts.base import Actor, ActorKind, Message, derived_id
+from shared.contracts.partners import ChangePreferences, Partner, PartnerChanged, Preferences, RegisterPartner, Role
+from shared.decisions import Decision, Rejection
+from tests.builders import (
+    AIKO,
+    BY_MERCHANT,
+    BY_OTHER_PARTNER,
+    BY_PARTNER,
+    BY_SYSTEM,
+    NOW,
+    PARTNER_ID,
+    a_member,
+    a_partner,
+    an_offer,
+)
+
+AWAY = Preferences(available=False)
+
+
+def tell(partner: Partner | None, command: Message) -> Decision:
+    return decide(partner, command, PARTNER_ID, NOW)
+
+
+def register(partner: Partner, by: Actor = BY_SYSTEM) -> RegisterPartner:
+    return RegisterPartner(profile=partner.profile, preferences=partner.preferences, members=partner.members, actor=by)
+
+
+def member(member_id=AIKO, partner_id=PARTNER_ID) -> Actor:
+    return Actor(kind=ActorKind.PARTNER, partner_id=partner_id, member_id=member_id)
+
+
+def code(decision: Decision) -> str:
+    assert isinstance(decision, Rejection)
+    return decision.code
+
+
+def test_a_registered_partner_is_what_was_registered() -> None:
+    (fact,) = tell(None, register(a_partner()))
+    assert evolve(None, fact, PARTNER_ID, NOW) == a_partner(version=0)
+
+
+def test_registering_the_same_again_changes_nothing() -> None:
+    assert tell(a_partner(), register(a_partner())) == []
+
+
+def test_registering_something_else_changes_it() -> None:
+    wider = a_partner(services=(an_offer(), an_offer("video")))
+    (fact,) = tell(a_partner(), register(wider))
+    assert evolve(a_partner(), fact, PARTNER_ID, NOW).profile == wider.profile
+
+
+@pytest.mark.parametrize("by", [BY_PARTNER, BY_MERCHANT], ids=lambda actor: actor.kind)
+def test_nobody_registers_but_the_marketplace(by: Actor) -> None:
+    assert code(tell(None, register(a_partner(), by))) == "forbidden"
+
+
+def test_a_partner_offers_what_the_taxonomy_knows() -> None:
+    assert code(tell(None, register(a_partner(services=(an_offer("witchcraft"),))))) == "unknown_service"
+
+
+def test_an_organisation_has_an_owner() -> None:
+    assert code(tell(None, register(a_partner(members=(a_member(role=Role.ADMIN),))))) == "no_owner"
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN])
+def test_owners_and_admins_change_the_preferences(role: Role) -> None:
+    partner = a_partner(members=(a_member(role=role),))
+    facts = tell(partner, ChangePreferences(preferences=AWAY, actor=member()))
+    assert facts == [PartnerChanged(preferences=AWAY)]
+    changed = evolve(partner, facts[0], PARTNER_ID, NOW)
+    assert changed == partner.model_copy(update={"preferences": AWAY})
+
+
+def test_the_same_preferences_again_change_nothing() -> None:
+    assert tell(a_partner(), ChangePreferences(preferences=a_partner().preferences, actor=member())) == []
+
+
+@pytest.mark.parametrize(
+    ("who", "by"),
+    [
+        ("a plain member", member(derived_id("member", "ken"))),
+        ("somebody who has left the team", member(derived_id("gone"))),
+        ("a member without a name", member(None)),
+        ("another partner's owner", member(partner_id=derived_id("another"))),
+        ("another partner", BY_OTHER_PARTNER),
+        ("a merchant", BY_MERCHANT),
+        ("a timer", BY_SYSTEM),
+    ],
+)
+def test_nobody_else_changes_the_preferences(who: str, by: Actor) -> None:
+    assert code(tell(a_partner(), ChangePreferences(preferences=AWAY, actor=by))) == "forbidden", who
+
+
+def test_there_are_no_preferences_without_a_partner() -> None:
+    with pytest.raises(ValueError, match="There is no partner"):
+        tell(None, ChangePreferences(preferences=AWAY, actor=member()))

@@ -1,0 +1,146 @@
+"""What each side is shown. Every value that is the team's own is marked, and looked for in all the merchant gets."""
+
+import pytest
+
+from services.gateway.projections import TIMELINE, on_job, searchable
+from services.gateway.views import MERCHANT_SEES, Entry, entry, merchant_view, partner_view, shown_status
+from services.jobs.job import evolve
+from shared.contracts.base import Actor, ActorKind, Message, derived_id
+from shared.contracts.jobs import (
+    EVENTS,
+    CommentAdded,
+    Job,
+    JobMarkedInactive,
+    JobOpened,
+    JobReminded,
+    MembersAssigned,
+    Status,
+)
+from shared.contracts.requests import RequestKind
+from tests.builders import (
+    AIKO,
+    BY_PARTNER,
+    JOB_ID,
+    KEN,
+    MERCHANT_EMAIL,
+    MERCHANT_WROTE,
+    NOW,
+    PARTNER_ID,
+    a_job,
+    a_merchant,
+    a_partner,
+    an_event,
+    details,
+    received,
+    replied,
+)
+
+OURS = "said among ourselves"
+HISTORY = (
+    JobOpened(actor=BY_PARTNER),
+    CommentAdded(text=OURS, actor=BY_PARTNER),
+    replied(),
+    MembersAssigned(member_ids=(KEN,), added=(KEN,), actor=BY_PARTNER),
+    MERCHANT_WROTE,
+    JobMarkedInactive(actor=BY_PARTNER),
+)
+
+
+def a_busy_job() -> Job:
+    return a_job(Status.INACTIVE, *HISTORY)
+
+
+def timeline(*facts: Message) -> list[Entry]:
+    """As the projection writes it and the API shows it."""
+    job, entries = a_job(), []
+    for number, fact in enumerate(facts, 2):
+        job = evolve(job, fact, JOB_ID, NOW).model_copy(update={"version": number})
+        writes = on_job(received(an_event(fact, job), topic="jobs.events"))
+        (write,) = [write for write in writes if write.collection == TIMELINE]
+        document = {**write.operation._doc["$setOnInsert"], **write.operation._filter}
+        entries.append(entry(document))
+    return entries
+
+
+def for_the_merchant() -> str:
+    """All that the merchant's side of the API is made of, as JSON."""
+    seen = [one for one in timeline(*HISTORY) if one.type in MERCHANT_SEES]
+    view = merchant_view(a_busy_job(), a_partner())
+    return "\n".join(part.model_dump_json() for part in (view, *seen))
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("a comment", OURS),
+        ("who was assigned", str(KEN)),
+        ("who works there", str(AIKO)),
+        ("an address of the team", "@hoshi.example"),
+        ("the merchant's own address", MERCHANT_EMAIL),
+        ("that it was put aside", "inactive"),
+        ("how many comments there are", "comments"),
+    ],
+)
+def test_the_merchant_never_sees(secret: str, text: str) -> None:
+    assert text not in for_the_merchant(), secret
+    assert "Studio Hoshi" in for_the_merchant()
+    assert "Good day." in for_the_merchant()
+
+
+def test_the_merchants_timeline_is_what_was_said_and_what_came_of_it() -> None:
+    names = {event.__name__ for event in EVENTS}
+    assert names >= MERCHANT_SEES
+    inside = {kind.__name__ for kind in (CommentAdded, MembersAssigned, JobOpened, JobMarkedInactive, JobReminded)}
+    assert names - MERCHANT_SEES == inside | {"JobCreated"}
+
+
+@pytest.mark.parametrize(
+    ("status", "turn", "shown"),
+    [
+        (Status.OPENED, Status.OPENED, Status.NEW),
+        (Status.INACTIVE, Status.REPLIED, Status.REPLIED),
+        (Status.INACTIVE, Status.AWAITING_REPLY, Status.AWAITING_REPLY),
+    ],
+)
+def test_what_the_partner_does_for_itself_looks_to_the_merchant_as_before(
+    status: Status, turn: Status, shown: Status
+) -> None:
+    assert shown_status(a_job(status=status, turn=turn)) is shown
+
+
+@pytest.mark.parametrize("status", set(Status) - {Status.OPENED, Status.INACTIVE})
+def test_every_other_status_is_shown_as_it_is(status: Status) -> None:
+    assert shown_status(a_job(status=status)) is status
+    assert merchant_view(a_job(status), None).status is status
+
+
+def test_the_partner_sees_its_team_and_its_comments_but_not_the_merchants_address() -> None:
+    view = partner_view(a_busy_job())
+    assert (view.assignees, view.comments, view.messages) == ((KEN,), 1, 2)
+    assert MERCHANT_EMAIL not in view.model_dump_json()
+    assert OURS in [one.text for one in timeline(*HISTORY)]
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_deadline_is_shown_while_it_can_be_missed(status: Status) -> None:
+    assert (partner_view(a_job(status)).deadline is not None) == (status in (Status.NEW, Status.OPENED))
+
+
+def test_a_step_of_the_timeline_says_who_and_what() -> None:
+    opened, comment, reply, assigned, answer, _ = timeline(*HISTORY)
+    assert [step.side for step in (opened, reply, answer)] == ["partner", "partner", "merchant"]
+    assert (reply.by, reply.text, reply.version) == ("Aiko", "Good day.", 4)
+    assert assigned.details == {"member_ids": [str(KEN)]}
+    assert comment.details == {}
+
+
+def test_a_search_finds_words_however_they_are_written() -> None:
+    job = a_job(details=details(RequestKind.MATCH, title="ＳＥＯ for TEA", merchant=a_merchant(name="Kettle")))
+    assert "seo for tea" in searchable(job)
+    assert "kettle" in searchable(job)
+    assert MERCHANT_EMAIL not in searchable(job)
+
+
+def test_the_actor_of_the_tests_belongs_to_the_partner_of_the_tests() -> None:
+    assert Actor(kind=ActorKind.PARTNER, partner_id=PARTNER_ID, member_id=AIKO, name="Aiko") == BY_PARTNER
+    assert derived_id("member", "aiko") == AIKO

@@ -1,0 +1,87 @@
+"""A request from its submission to the confirmed address."""
+
+import pytest
+
+from services.leads.request import decide, evolve
+from shared.contracts.base import derived_id
+from shared.contracts.requests import (
+    ConfirmRequest,
+    RequestConfirmed,
+    RequestKind,
+    RequestStatus,
+    RequestSubmitted,
+    SubmitRequest,
+)
+from shared.decisions import Rejection
+from tests.builders import (
+    BY_MERCHANT,
+    BY_OTHER_MERCHANT,
+    BY_PARTNER,
+    BY_SYSTEM,
+    HOUR,
+    NOW,
+    PARTNER_ID,
+    REQUEST_ID,
+    a_merchant,
+    a_request,
+    details,
+)
+
+
+def submit(**fields) -> object:
+    return decide(None, SubmitRequest(details=details(**fields), actor=BY_MERCHANT), REQUEST_ID, NOW)
+
+
+def code(decision: object) -> str:
+    assert isinstance(decision, Rejection)
+    return decision.code
+
+
+def test_a_submitted_request_waits_for_its_merchant() -> None:
+    (fact,) = submit()
+    request = evolve(None, fact, REQUEST_ID, NOW)
+    assert (request.status, request.submitted_at, request.confirmed_at) == (RequestStatus.SUBMITTED, NOW, None)
+    assert request.details == details()
+
+
+def test_a_form_that_comes_twice_is_one_request() -> None:
+    assert decide(a_request(), SubmitRequest(details=details(), actor=BY_MERCHANT), REQUEST_ID, NOW) == []
+
+
+def test_a_service_that_nobody_knows_is_refused() -> None:
+    assert code(submit(service="witchcraft")) == "unknown_service"
+
+
+def test_a_direct_request_names_its_partner_and_a_matched_one_names_none() -> None:
+    assert code(submit(kind=RequestKind.DIRECT, partner_id=None)) == "partner_needed"
+    assert code(submit(kind=RequestKind.MATCH, partner_id=PARTNER_ID)) == "partner_needed"
+    assert submit(kind=RequestKind.DIRECT) == [RequestSubmitted(details=details(RequestKind.DIRECT))]
+
+
+def test_nobody_asks_under_somebody_elses_id() -> None:
+    assert code(submit(merchant=a_merchant(merchant_id=derived_id("somebody else")))) == "forbidden"
+
+
+def test_an_address_is_one_merchant_however_it_is_written() -> None:
+    shouted = a_merchant(email="MIA@Kettle.example", merchant_id=a_merchant().merchant_id)
+    assert submit(merchant=shouted) == [RequestSubmitted(details=details(merchant=shouted))]
+
+
+def test_the_merchant_confirms_once() -> None:
+    command = ConfirmRequest(actor=BY_MERCHANT)
+    (fact,) = decide(a_request(), command, REQUEST_ID, NOW)
+    confirmed = evolve(a_request(), fact, REQUEST_ID, NOW + HOUR)
+    assert (confirmed.status, confirmed.confirmed_at) == (RequestStatus.CONFIRMED, NOW + HOUR)
+    assert decide(confirmed, command, REQUEST_ID, NOW) == []
+
+
+@pytest.mark.parametrize("by", [BY_OTHER_MERCHANT, BY_PARTNER, BY_SYSTEM], ids=lambda actor: actor.kind)
+def test_nobody_else_confirms(by) -> None:
+    assert code(decide(a_request(), ConfirmRequest(actor=by), REQUEST_ID, NOW)) == "forbidden"
+
+
+def test_nothing_is_confirmed_that_was_not_submitted() -> None:
+    with pytest.raises(ValueError, match="There is no request"):
+        decide(None, ConfirmRequest(actor=BY_MERCHANT), REQUEST_ID, NOW)
+    with pytest.raises(ValueError, match="before RequestSubmitted"):
+        evolve(None, RequestConfirmed(), REQUEST_ID, NOW)

@@ -1,0 +1,141 @@
+"""The loop's promises, with a crash between any two steps, any cut of the batches, and owners that do not know that
+they have been replaced.
+
+Every command is answered, and with one outcome. An applied command has its events, each under one id; a refused one has
+none. Versions have no gap, no event overtakes an earlier one, and the state is the fold of the events.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.aggregate import NOT_FOUND, AggregateLoop
+from shared.contracts.base import Message, Record, derived_id
+from shared.metrics import Metrics
+from shared.topics import REPLIES
+from tests.builders import Raw, a_command
+from tests.fakes import MemoryPublisher
+from tests.shared.tabs import TAB, Open, Plan, Put, World, check, lived
+
+
+def tab(number: int) -> UUID:
+    return derived_id("tab", number)
+
+
+def numbered(messages: Sequence[tuple[int, Message, int]], *, opened: bool) -> list[Record]:
+    """Commands with ids of their own; a few are sent twice under the same id. With `opened` every tab exists first."""
+    first = [(number, Open(), -1 - number) for number in range(2)] if opened else []
+    return [
+        a_command(message, tab(number), command_id=derived_id("command", sender, number))
+        for number, message, sender in [*first, *messages]
+    ]
+
+
+amounts = st.lists(st.integers(0, 6), max_size=2).map(tuple)
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, opened: bool) -> list[Record]:
+    message = st.builds(lambda amounts: Put(amounts=amounts), amounts)
+    if not opened:
+        message = st.just(Open()) | message
+    sent = draw(st.lists(st.tuples(st.integers(0, 1), message), min_size=1, max_size=10))
+    numbers = [(number, data, position) for position, (number, data) in enumerate(sent)]
+    again = draw(st.lists(st.integers(0, len(numbers) - 1), max_size=3))
+    for position in sorted(again, reverse=True):
+        later = draw(st.integers(position + 1, len(numbers)))
+        numbers.insert(later, numbers[position])
+    return numbered(numbers, opened=opened)
+
+
+cuts = st.lists(st.integers(1, 5), min_size=1, max_size=4)
+steps = st.tuples(
+    st.sampled_from(["step", "step", "run", "crash", "join"]),
+    st.integers(0, 12),
+    cuts,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def races_are_retried_at_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shared.aggregate.random.uniform", lambda _low, _high: 0.0)
+        yield
+
+
+@settings(max_examples=300, deadline=None)
+@given(commands=histories(opened=True), plan=st.lists(steps, max_size=30))
+def test_the_promises_hold_whatever_crashes_and_whoever_thinks_to_be_the_owner(commands, plan: Plan) -> None:
+    check(asyncio.run(lived(commands, plan)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(commands=histories(opened=False), plan=st.lists(steps, max_size=30))
+def test_the_promises_hold_for_what_does_not_exist_yet_too(commands, plan: Plan) -> None:
+    check(asyncio.run(lived(commands, plan)))
+
+
+def test_a_late_owner_does_not_answer_otherwise_what_was_not_there_before() -> None:
+    commands = numbered(
+        [(0, Put(amounts=(1,)), 1), (0, Put(amounts=(2,)), 2), (0, Put(amounts=(3,)), 3), (0, Open(), 4)], opened=False
+    )
+    check(asyncio.run(lived(commands, [])))
+
+
+EVERY_STEP = numbered([(0, Put(amounts=(4,)), 1), (1, Put(amounts=(1, 2)), 2), (0, Put(amounts=(9,)), 3)], opened=True)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 256])
+@pytest.mark.parametrize("at", range(16))
+def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(at: int, cut: int) -> None:
+    async def world() -> World:
+        world = World(EVERY_STEP)
+        owner = world.join([256])
+        for _ in range(at):
+            await owner.go_on()
+        await owner.go_on(crash=True)
+        await owner._task
+        heir = world.join([cut])
+        while await heir.go_on():
+            pass
+        await heir._task
+        return world
+
+    lived = asyncio.run(world())
+    check(lived)
+    assert {REPLIES.codec.decode(raw.value).type for raw in lived.log.records(REPLIES.name)} == {
+        "CommandApplied",
+        "CommandRejected",
+    }
+
+
+async def answers(*commands: Record) -> list[Raw]:
+    world = World(commands)
+    await AggregateLoop("tabs", TAB, world.store, MemoryPublisher(world.log), Metrics("tests"))(world.commands)
+    return [REPLIES.codec.decode(raw.value) for raw in world.log.records(REPLIES.name)]
+
+
+async def test_what_does_not_exist_is_answered_and_is_a_dead_letter() -> None:
+    command = a_command(Put(amounts=(1,)), tab(0))
+    world = World([command])
+    loop = AggregateLoop("tabs", TAB, world.store, MemoryPublisher(world.log), Metrics("tests"))
+    (dead,) = await loop(world.commands)
+    assert (dead.reason, dead.raw.offset) == ("unknown-aggregate", 0)
+    (reply,) = [REPLIES.codec.decode(raw.value) for raw in world.log.records(REPLIES.name)]
+    assert (reply.data.code, reply.subject) == (NOT_FOUND, command.id)
+
+
+async def test_a_command_sent_twice_is_answered_twice_and_applied_once() -> None:
+    put = a_command(Put(amounts=(3,)), tab(0))
+    opened, first, second = await answers(a_command(Open(), tab(0)), put, put)
+    assert first.id == second.id
+    assert (opened.data.version, second.data.version, second.data.snapshot["total"]) == (2, 2, 3)
+
+
+async def test_a_command_that_changes_nothing_is_applied_without_an_event() -> None:
+    replies = await answers(a_command(Open(), tab(0)), a_command(Open(), tab(0)))
+    assert [(reply.type, reply.data.version) for reply in replies] == [("CommandApplied", 1)] * 2

@@ -1,0 +1,242 @@
+"""Between a fetched batch and its commit: what is put aside, what is waited for, and when to stop."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from aiokafka.errors import OutOfOrderSequenceNumber
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.consumer import REPLAY_HEADER, Consumer, Dead, Handler, Received
+from shared.contracts.jobs import OpenJob
+from shared.failures import Draining, Invalid, Transient, Wedged
+from shared.metrics import Metrics
+from shared.publisher import Outgoing
+from shared.topics import JOB_COMMANDS
+from tests.builders import BY_PARTNER, NOW, Raw, a_command, raw
+from tests.fakes import ManualClock, MemoryLog, MemoryPublisher
+
+LETTERS = "dead-letters.jobs"
+
+
+def records(count: int, start: int = 0) -> list[Raw]:
+    return [raw(a_command(OpenJob(actor=BY_PARTNER)), offset=offset) for offset in range(start, start + count)]
+
+
+class Desk:
+    """A consumer of `jobs.commands` over a log in memory, and what its handler has done."""
+
+    def __init__(
+        self, handler: Handler | None = None, *, bugs: Sequence[int] = (), invalid: Sequence[int] = ()
+    ) -> None:
+        self.log = MemoryLog()
+        self.publisher = MemoryPublisher(self.log)
+        self.handled: list[int] = []
+        self._bugs, self._invalid = bugs, invalid
+        self.consumer = Consumer(
+            "jobs",
+            "jobs",
+            [JOB_COMMANDS],
+            handler or self._handle,
+            publisher=self.publisher,
+            metrics=Metrics("tests"),
+            clock=ManualClock(),
+            backoff=lambda _attempt: 0.0,
+        )
+
+    async def _handle(self, batch: Sequence[Received]) -> list[Dead]:
+        if any(one.raw.offset in self._bugs for one in batch):
+            raise ZeroDivisionError("a bug of ours")
+        self.handled += [one.raw.offset for one in batch if one.raw.offset not in self._invalid]
+        return [Dead(one.raw, "unknown-aggregate", "Nobody.") for one in batch if one.raw.offset in self._invalid]
+
+    def letters(self) -> list[Raw]:
+        return self.log.records(LETTERS)
+
+    def dead_offsets(self) -> list[int]:
+        return sorted(int(dict(letter.headers)["x-original-offset"]) for letter in self.letters())
+
+
+@given(st.integers(1, 40), st.sets(st.integers(0, 39), max_size=6), st.sets(st.integers(0, 39), max_size=6))
+def test_halving_isolates_the_culprits_and_keeps_the_order_of_the_rest(count: int, bugs: set, invalid: set) -> None:
+    bugs &= set(range(count))
+    invalid = (invalid & set(range(count))) - bugs
+    desk = Desk(bugs=bugs, invalid=invalid)
+    asyncio.run(settle(desk, records(count)))
+    assert desk.handled == [offset for offset in range(count) if offset not in bugs | invalid]
+    assert desk.dead_offsets() == sorted(bugs | invalid)
+
+
+async def settle(desk: Desk, batch: Sequence[Raw]) -> None:
+    """Without the breaker, which has tests of its own."""
+    desk.consumer._breaker = type("NoBreaker", (), {"judge": lambda *_: None})()
+    await desk.consumer.process(batch)
+
+
+async def test_a_dead_letter_is_the_record_byte_for_byte_with_where_when_and_why() -> None:
+    original = replace(
+        records(1, 41)[0], partition=2, value=b"\xff not JSON", headers=(("traceparent", b"00-1"), ("x", None))
+    )
+    desk = Desk()
+    await desk.consumer.process([original])
+    (letter,) = desk.letters()
+    assert (letter.key, letter.value) == (original.key, original.value)
+    assert dict(letter.headers) == {
+        "traceparent": b"00-1",
+        "x": b"",
+        "x-reason": b"not-json",
+        "x-detail": dict(letter.headers)["x-detail"],
+        "x-group": b"jobs",
+        "x-original-topic": b"jobs.commands",
+        "x-original-partition": b"2",
+        "x-original-offset": b"41",
+        "x-original-timestamp": str(original.timestamp).encode(),
+        "x-failed-at": NOW.isoformat().encode(),
+    }
+    assert dict(letter.headers)["x-detail"]
+
+
+async def test_a_letter_that_dies_again_carries_its_last_reason_only() -> None:
+    again = replace(records(1)[0], value=b"", headers=(("x-reason", b"old"), ("x-group", b"old")))
+    desk = Desk()
+    await desk.consumer.process([again])
+    names = [name for name, _ in desk.letters()[0].headers]
+    assert len(names) == len(set(names))
+    assert dict(desk.letters()[0].headers)["x-reason"] == b"empty"
+
+
+async def test_a_bug_says_what_broke() -> None:
+    desk = Desk(bugs=[1])
+    await desk.consumer.process(records(3))
+    headers = dict(desk.letters()[0].headers)
+    assert (headers["x-reason"], headers["x-detail"]) == (b"bug", b"ZeroDivisionError: a bug of ours")
+
+
+@pytest.mark.parametrize(
+    ("reason", "bad"),
+    [
+        ("wrong-key", {"key": b"another"}),
+        ("wrong-key", {"key": None}),
+        ("bad-header", {"headers": (("x-who", b"\xff"),)}),
+        ("not-json", {"value": b"{"}),
+        ("empty", {"value": None}),
+    ],
+)
+async def test_a_record_that_cannot_be_used_dies_alone(reason: str, bad: dict) -> None:
+    batch = records(3)
+    batch[1] = replace(batch[1], **bad)
+    desk = Desk()
+    await desk.consumer.process(batch)
+    assert desk.handled == [0, 2]
+    assert [dict(letter.headers)["x-reason"].decode() for letter in desk.letters()] == [reason]
+
+
+async def test_what_names_something_that_does_not_exist_is_isolated() -> None:
+    async def handler(batch: Sequence[Received]) -> None:
+        if any(one.raw.offset == 2 for one in batch):
+            raise Invalid("unknown-partner", "There is no such partner.")
+
+    desk = Desk(handler)
+    await desk.consumer.process(records(4))
+    assert desk.dead_offsets() == [2]
+    assert dict(desk.letters()[0].headers)["x-reason"] == b"unknown-partner"
+
+
+@pytest.mark.parametrize("away", [Transient("away"), ConnectionError("away"), TimeoutError("away")], ids=repr)
+async def test_what_is_away_is_waited_for_in_order_and_nothing_dies(away: Exception) -> None:
+    batches: list[list[int]] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        batches.append([one.raw.offset for one in batch])
+        if len(batches) < 5:
+            assert desk.consumer.waiting_since is None or len(batches) > 1
+            raise away
+
+    desk = Desk(handler)
+    await desk.consumer.process(records(3))
+    assert batches == [[0, 1, 2]] * 5
+    assert desk.letters() == []
+    assert desk.consumer.waiting_since is None
+
+
+async def test_dead_letters_wait_for_kafka_too() -> None:
+    failures = iter([ConnectionError("away"), ConnectionError("away")])
+    desk = Desk()
+
+    async def before(_record: Outgoing) -> None:
+        for failure in failures:
+            raise failure
+
+    desk.publisher._before = before
+    await desk.consumer.process([replace(records(1)[0], value=b"")])
+    assert len(desk.letters()) == 1
+
+
+async def test_when_the_partitions_leave_waiting_ends_and_the_batch_is_given_back() -> None:
+    async def handler(_batch: Sequence[Received]) -> None:
+        desk.consumer.stop_waiting()
+        raise Transient("away")
+
+    desk = Desk(handler)
+    with pytest.raises(Draining):
+        await desk.consumer.process(records(3))
+    assert desk.letters() == []
+    assert desk.consumer.failure is None
+
+
+async def test_a_new_assignment_may_wait_again() -> None:
+    attempts = 0
+
+    async def handler(_batch: Sequence[Received]) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise Transient("away")
+
+    desk = Desk(handler)
+    desk.consumer.stop_waiting()
+    desk.consumer.resume()
+    await desk.consumer.process(records(1))
+    assert attempts == 3
+
+
+async def test_after_a_minute_of_waiting_the_batch_is_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.consumer.PATIENCE_SECONDS", -1.0)
+
+    async def handler(_batch: Sequence[Received]) -> None:
+        raise Transient("away")
+
+    desk = Desk(handler)
+    with pytest.raises(Draining):
+        await desk.consumer.process(records(1))
+
+
+async def test_a_wedged_producer_is_a_reason_to_be_replaced() -> None:
+    async def handler(_batch: Sequence[Received]) -> None:
+        raise Wedged("out of order") from OutOfOrderSequenceNumber()
+
+    desk = Desk(handler)
+    with pytest.raises(Wedged):
+        await desk.consumer.process(records(2))
+    assert "wedged" in desk.consumer.failure
+    assert desk.letters() == []
+
+
+async def test_the_handler_gets_the_logs_time_and_learns_of_replays() -> None:
+    seen: list[Received] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        seen.extend(batch)
+
+    plain, replayed = records(2)
+    await Desk(handler).consumer.process([plain, replace(replayed, headers=((REPLAY_HEADER, b"1"),))])
+    assert [(one.at, one.replayed) for one in seen] == [(NOW, False), (NOW, True)]
+
+
+async def test_a_topic_may_have_another_name_on_the_broker() -> None:
+    desk = Desk()
+    batch = [replace(record, topic="blue.jobs.commands") for record in records(2)]
+    await desk.consumer.process(batch, lambda name: f"blue.{name}")
+    assert desk.handled == [0, 1]

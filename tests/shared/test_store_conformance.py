@@ -1,0 +1,262 @@
+"""What every store promises, checked over the one in memory and over real MongoDB with both drivers.
+
+The fakes are allowed because they pass here.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.matching.standings import outcome_of, standings_of, sums_of
+from services.notifications.mail import Mail, mails_for_job
+from services.notifications.outbox import Outbox
+from shared.clock import SystemClock
+from shared.contracts.base import derived_id
+from shared.contracts.jobs import Job, Status
+from shared.lease import Lease
+from shared.mongo import aggregated
+from shared.projection import newer, once
+from shared.store import RING, AggregateStore, Change, Entry, MongoAggregateStore, Outcome, Stored
+from tests.builders import JOB_ID, NOW, PARTNER_ID, a_job, a_partner, an_event, replied
+from tests.fakes import MemoryAggregateStore
+from tests.memory_mongo import MemoryDatabase
+
+
+def outcome(number: int, version: int | None = None) -> Outcome:
+    return Outcome(derived_id("command", number), version, *(() if version else ("refused", "No.")))
+
+
+def an_entry(version: int) -> Entry:
+    return Entry(
+        id=derived_id("event", version),
+        type="JobReplied",
+        version=version,
+        time=NOW,
+        fact=replied().model_dump(),
+        causationid=derived_id("command", version),
+        correlationid=derived_id("correlation"),
+    )
+
+
+def a_change(
+    revision: int = 0, job: Job | None = None, outcomes: tuple[Outcome, ...] | None = None, **fields
+) -> Change:
+    job = job or a_job(Status.COMPLETED)
+    return Change(
+        **{
+            "id": job.job_id,
+            "revision": revision,
+            "state": job,
+            "version": job.version,
+            "outcomes": (outcome(1, 1), outcome(2)) if outcomes is None else outcomes,
+            "outbox": (an_entry(1), an_entry(2)),
+            "indexed": {"timer": {"kind": "expire", "due_at": NOW}},
+            **fields,
+        }
+    )
+
+
+def a_mail(number: int = 0) -> Mail:
+    event = an_event(replied(), a_job(), event_id=derived_id("event of a mail", number))
+    (mail,) = mails_for_job(event, a_partner())
+    return mail
+
+
+class AStore:
+    """The promises of `shared.store.AggregateStore`."""
+
+    async def test_what_was_never_saved_is_not_there(self, store: AggregateStore[Job]) -> None:
+        assert await store.load([JOB_ID]) == {}
+
+    async def test_what_was_saved_is_there_whole(self, store: AggregateStore[Job]) -> None:
+        change = a_change()
+        assert await store.save([change])
+        assert await store.load([JOB_ID, derived_id("another")]) == {
+            JOB_ID: Stored(
+                id=JOB_ID,
+                state=change.state,
+                version=change.version,
+                revision=1,
+                outcomes={one.command_id: one for one in change.outcomes},
+                outbox=change.outbox,
+            )
+        }
+
+    async def test_a_refusal_is_remembered_before_there_is_anything_to_refuse(self, store: AggregateStore[Job]) -> None:
+        refused = a_change(state=None, version=0, outcomes=(outcome(1),), outbox=(), indexed={})
+        assert await store.save([refused])
+        assert not await store.save([refused])
+        stored = (await store.load([JOB_ID]))[JOB_ID]
+        assert (stored.state, stored.version, stored.revision) == (None, 0, 1)
+        assert list(stored.outcomes.values()) == [outcome(1)]
+        assert await store.save([a_change(1, outcomes=(outcome(2, 1),))])
+        assert list((await store.load([JOB_ID]))[JOB_ID].outcomes.values()) == [outcome(1), outcome(2, 1)]
+
+    async def test_the_one_who_comes_second_with_the_same_revision_loses(self, store: AggregateStore[Job]) -> None:
+        assert await store.save([a_change()])
+        assert not await store.save([a_change(job=a_job(Status.DECLINED))])
+        assert await store.save([a_change(1, outbox=())])
+        assert not await store.save([a_change(1, job=a_job(Status.DECLINED))])
+        stored = (await store.load([JOB_ID]))[JOB_ID]
+        assert (stored.state.status, stored.revision, stored.outbox) == (Status.COMPLETED, 2, ())
+
+    async def test_of_several_changes_each_stands_by_itself(self, store: AggregateStore[Job]) -> None:
+        other = a_job(job_id=derived_id("other job"))
+        assert await store.save([a_change()])
+        assert not await store.save([a_change(), a_change(job=other)])
+        assert set(await store.load([JOB_ID, other.job_id])) == {JOB_ID, other.job_id}
+
+    async def test_many_that_race_have_one_winner(self, store: AggregateStore[Job]) -> None:
+        results = await asyncio.gather(*[store.save([a_change()]) for _ in range(8)])
+        assert sorted(results) == [False] * 7 + [True]
+
+    async def test_the_last_commands_are_remembered_and_no_more(self, store: AggregateStore[Job]) -> None:
+        for revision in range(3):
+            outcomes = tuple(outcome(number, number + 1) for number in range(revision * 100, revision * 100 + 100))
+            assert await store.save([a_change(revision, outcomes=outcomes)])
+        remembered = list((await store.load([JOB_ID]))[JOB_ID].outcomes)
+        assert remembered == [derived_id("command", number) for number in range(300 - RING, 300)]
+
+
+class ADatabase:
+    """What projections, leases, mails and pages rely on."""
+
+    async def test_a_projection_keeps_the_newest_whatever_the_order(self, database: Any) -> None:
+        versions = [2, 1, 3, 3, 2]
+        for version in versions:
+            write = newer("jobs", JOB_ID, version, {"at": version, "text": "$literally", "none": None})
+            await database["jobs"].bulk_write([write.operation], ordered=False)
+        assert await database["jobs"].find_one({"_id": JOB_ID}) == {
+            "_id": JOB_ID,
+            "at": 3,
+            "text": "$literally",
+            "none": None,
+            "version": 3,
+        }
+
+    async def test_a_batch_of_a_projection_keeps_the_newest_too(self, database: Any) -> None:
+        writes = [newer("jobs", JOB_ID, version, {"at": version}).operation for version in (1, 3, 2)]
+        await database["jobs"].bulk_write(writes, ordered=False)
+        assert (await database["jobs"].find_one({"_id": JOB_ID}))["at"] == 3
+
+    async def test_what_is_written_once_stays_as_it_was(self, database: Any) -> None:
+        for text in ("first", "second"):
+            await database["facts"].bulk_write([once("facts", JOB_ID, {"text": text}).operation], ordered=False)
+        assert await database["facts"].find_one({"_id": JOB_ID}) == {"_id": JOB_ID, "text": "first"}
+
+    async def test_a_lease_has_one_holder_until_it_is_let_go(self, database: Any) -> None:
+        first, second = (Lease(database["leases"], "timers", seconds=60) for _ in range(2))
+        assert [await first.held(), await second.held(), await first.held()] == [True, False, True]
+        await second.release()
+        assert not await second.held()
+        await first.release()
+        assert await second.held()
+
+    async def test_a_lease_that_ran_out_is_anybodys(self, database: Any) -> None:
+        first, second = Lease(database["leases"], "timers", seconds=-1), Lease(database["leases"], "timers", seconds=60)
+        assert [await first.held(), await second.held(), await first.held()] == [True, True, False]
+
+    async def test_a_mail_that_is_wanted_twice_is_one_mail_for_one_worker(self, database: Any) -> None:
+        ours, theirs, now = Outbox(database), Outbox(database), SystemClock().now()
+        await ours.queue([a_mail(), a_mail()], now)
+        await theirs.queue([a_mail()], now + timedelta(hours=1))
+        assert await ours.claim(now - timedelta(seconds=1)) is None
+        assert await ours.claim(now) == (a_mail(), 0)
+        assert await theirs.claim(now) is None
+        assert not await theirs.begin(a_mail().id)
+        assert await ours.begin(a_mail().id)
+        assert not await ours.begin(a_mail().id)
+
+    async def test_a_mails_end_is_told_once(self, database: Any) -> None:
+        outbox, now = Outbox(database), SystemClock().now()
+        await outbox.queue([a_mail()], now)
+        await outbox.claim(now)
+        await outbox.end(a_mail().id, "sent", now)
+        (ended,) = await outbox.untold()
+        assert (ended["state"], ended["attempts"], ended["ended_at"]) == ("sent", 1, now)
+        await outbox.mark_told([a_mail().id])
+        assert await outbox.untold() == []
+
+    async def test_a_mail_that_could_not_be_sent_comes_again_later_and_the_longest_waiting_first(
+        self, database: Any
+    ) -> None:
+        outbox, now = Outbox(database), SystemClock().now()
+        await outbox.queue([a_mail(1)], now)
+        await outbox.queue([a_mail(2)], now - timedelta(minutes=1))
+        assert (await outbox.claim(now))[0].id == a_mail(2).id
+        await outbox.retry(a_mail(2).id, now + timedelta(minutes=5), "away")
+        assert (await outbox.claim(now))[0].id == a_mail(1).id
+        assert await outbox.claim(now) is None
+        assert await outbox.claim(now + timedelta(minutes=5)) == (a_mail(2), 1)
+
+    async def test_a_worker_that_dies_before_sending_gives_the_mail_back_and_one_that_dies_while_sending_does_not(
+        self, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.notifications.outbox.LEASE_SECONDS", -1)
+        dead, heir, now = Outbox(database), Outbox(database), SystemClock().now()
+        await dead.queue([a_mail()], now)
+        await dead.claim(now)
+        assert await heir.claim(now) == (a_mail(), 0)
+        assert await heir.begin(a_mail().id)
+        assert await dead.claim(now) is None
+        await dead.give_up_lost(now)
+        (lost,) = await dead.untold()
+        assert lost["state"] == "uncertain"
+
+    async def test_standings_are_summed_per_partner_and_service(self, database: Any) -> None:
+        jobs = [a_job(Status.REPLIED), a_job(Status.EXPIRED), a_job(Status.EXPIRED, partner_id=derived_id("another"))]
+        for number, job in enumerate(jobs):
+            await database["outcomes"].insert_one({"_id": number, "version": job.version, **outcome_of(job)})
+        (said,) = standings_of(await aggregated(database["outcomes"], sums_of([PARTNER_ID])))
+        assert (said.partner_id, said.version, said.total().received, said.total().expired) == (PARTNER_ID, 4, 2, 1)
+
+    async def test_what_the_timers_and_the_pages_ask_is_answered_in_order(self, database: Any) -> None:
+        things = database["things"]
+        for number in (2, 3, 1):
+            timer = {"kind": "expire", "due_at": NOW + timedelta(hours=number)} if number < 3 else None
+            await things.insert_one(
+                {"_id": number, "timer": timer, "tags": ["a", f"b{number}"], "text": f"Tea {number}"}
+            )
+        due = (
+            things.find({"timer.due_at": {"$lte": NOW + timedelta(hours=2)}}, {"timer": 1})
+            .sort("timer.due_at", 1)
+            .limit(5)
+        )
+        assert [document["_id"] async for document in due] == [1, 2]
+        assert [document["_id"] async for document in things.find({"tags": "b3"})] == [3]
+        either = {"$and": [{"$or": [{"_id": 1}, {"_id": 2}]}], "text": {"$regex": "ea\\ "}}
+        found = things.find(either).sort([("text", -1), ("_id", -1)])
+        assert [document["_id"] async for document in found] == [2, 1]
+        assert await things.count_documents({"_id": {"$gt": 1}}) == 2
+
+
+class TestTheStoreInMemory(AStore):
+    @pytest.fixture
+    def store(self) -> AggregateStore[Job]:
+        return MemoryAggregateStore()
+
+
+class TestTheMongoStoreOverMemory(AStore):
+    @pytest.fixture
+    def store(self) -> AggregateStore[Job]:
+        return MongoAggregateStore(MemoryDatabase()["jobs"], Job)
+
+
+class TestTheMongoStore(AStore):
+    @pytest.fixture
+    def store(self, mongo_database: Any) -> AggregateStore[Job]:
+        return MongoAggregateStore(mongo_database["jobs"], Job)
+
+
+class TestTheDatabaseInMemory(ADatabase):
+    @pytest.fixture
+    def database(self) -> Any:
+        return MemoryDatabase()
+
+
+class TestTheRealDatabase(ADatabase):
+    @pytest.fixture
+    def database(self, mongo_database: Any) -> Any:
+        return mongo_database
