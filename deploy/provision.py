@@ -15,12 +15,12 @@ class WrongPartitions(Exception):  # noqa: N818 - says what is the case
     """
 
 
-async def provision(settings: Settings, *, replication: int = 1) -> list[str]:
+async def provision(settings: Settings) -> list[str]:
     """Create what is missing; gives the names of the created topics. Raises `WrongPartitions`.
 
     With three replicas a write counts when two have it (`min.insync.replicas`), so that one machine may be lost.
     """
-    safety = {"min.insync.replicas": "2"} if replication >= 3 else {}
+    safety = {"min.insync.replicas": "2"} if settings.replication >= 3 else {}
     wanted = {settings.named(topic.name): topic.config for topic in TOPICS}
     wanted |= {settings.named(dead_letters_of(service)): DEAD_LETTERS_CONFIG for service in SERVICES}
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
@@ -28,17 +28,18 @@ async def provision(settings: Settings, *, replication: int = 1) -> list[str]:
     try:
         existing = set(await admin.list_topics())
         missing = [name for name in wanted if name not in existing]
-        await _create(admin, {name: wanted[name] | safety for name in missing}, settings.partitions, replication)
+        await _create(admin, {name: wanted[name] | safety for name in missing}, settings)
         await _check(admin, [name for name in wanted if name in existing], settings.partitions)
     finally:
         await admin.close()
     return missing
 
 
-async def _create(
-    admin: AIOKafkaAdminClient, configs: dict[str, dict[str, str]], partitions: int, replication: int
-) -> None:
-    topics = [NewTopic(name, partitions, replication, topic_configs=config) for name, config in configs.items()]
+async def _create(admin: AIOKafkaAdminClient, configs: dict[str, dict[str, str]], settings: Settings) -> None:
+    topics = [
+        NewTopic(name, settings.partitions, settings.replication, topic_configs=config)
+        for name, config in configs.items()
+    ]
     if not topics:
         return
     response: Any = await admin.create_topics(topics)

@@ -75,12 +75,12 @@ class AggregateLoop(Generic[StateT]):
         self._metrics = metrics
 
     async def __call__(self, batch: Sequence[Received]) -> Iterable[Dead]:
-        folds = await self._settle(_by_aggregate(batch))
-        await self._publisher.publish([record for fold in folds for record in self._said(fold)])
+        folds, said = await self._settle(_by_aggregate(batch))
+        await self._publisher.publish(said)
         self._count(folds)
         return [dead for fold in folds for dead in fold.dead]
 
-    async def _settle(self, commands: dict[UUID, list[Received]]) -> list["Fold[StateT]"]:
+    async def _settle(self, commands: dict[UUID, list[Received]]) -> tuple[list["Fold[StateT]"], list[Outgoing]]:
         """Fold until every write is held. Another owner of the partition may be faster: then its outcomes are the
         ones that count.
         """
@@ -90,9 +90,11 @@ class AggregateLoop(Generic[StateT]):
                 Fold(self._aggregate, stored.get(subject) or Stored(subject)).over(received)
                 for subject, received in commands.items()
             ]
+            # What will be said is made before anything is written: if it cannot be, nothing has happened yet.
+            said = [record for fold in folds for record in self._said(fold)]
             changes = [change for fold in folds if (change := fold.change()) is not None]
             if not changes or await self._store.save(changes):
-                return folds
+                return folds, said
             self._metrics.lost_races.labels(self._aggregate.name).inc()
             await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - jitter, no secret
 
@@ -223,6 +225,7 @@ class Fold(Generic[StateT]):
         return Change(
             id=self.id,
             revision=self._stored.revision,
+            had_state=self._stored.state is not None,
             state=self.state,
             version=self.version,
             outcomes=tuple(self.fresh.values()),

@@ -1,7 +1,8 @@
 """Sending commands: from an HTTP handler, which waits for the owner's answer, and from a policy, which does not."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
@@ -13,7 +14,7 @@ from shared.consumer import Received
 from shared.contracts.base import Command, Event, Message, derived_id
 from shared.contracts.replies import CommandApplied, CommandRejected
 from shared.failures import is_transient
-from shared.logs import bound_contextvars, get_logger
+from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.publisher import Outgoing, Publisher, outgoing
 from shared.topics import Topic
@@ -82,7 +83,7 @@ class Commander:
         self._clock = clock
         self._metrics = metrics
         self._timeout = timeout
-        self._waiting: dict[UUID, asyncio.Future[Answer]] = {}
+        self._waiting: dict[UUID, set[asyncio.Future[Answer]]] = {}
 
     async def ask(  # noqa: PLR0913 - as `command`
         self,
@@ -106,19 +107,16 @@ class Commander:
             correlation_id=correlation_id,
             traceparent=traceparent,
         )
-        # Two requests with one Idempotency-Key can be under way at once; both get the one answer.
-        answer = self._waiting.setdefault(record.id, asyncio.get_running_loop().create_future())
         started = perf_counter()
-        try:
-            await self._publish(outgoing(door.name, record))
-            async with asyncio.timeout(self._timeout):
-                outcome: Answer = await asyncio.shield(answer)
-        except TimeoutError:
-            self._metrics.unanswered.inc()
-            outcome = Unanswered(record.id)
-        finally:
-            self._metrics.command_seconds.observe(perf_counter() - started)
-            self._waiting.pop(record.id, None)
+        with self._expecting(record.id) as answer:
+            try:
+                await self._publish(outgoing(door.name, record))
+                async with asyncio.timeout(max(self._timeout - (perf_counter() - started), 0.1)):
+                    outcome: Answer = await answer
+            except TimeoutError:
+                self._metrics.unanswered.inc()
+                outcome = Unanswered(record.id)
+        self._metrics.command_seconds.observe(perf_counter() - started)
         log.info(
             "command_sent",
             command_id=str(record.id),
@@ -130,9 +128,21 @@ class Commander:
 
     async def on_replies(self, batch: Sequence[Received]) -> None:
         for received in batch:
-            answer = self._waiting.get(received.record.subject)
-            if answer is not None and not answer.done():
-                answer.set_result(_answer(received.record.data))
+            for answer in self._waiting.get(received.record.subject, ()):
+                if not answer.done():
+                    answer.set_result(_answer(received.record.data))
+
+    @contextmanager
+    def _expecting(self, command_id: UUID) -> Iterator[asyncio.Future[Answer]]:
+        """Two requests with one Idempotency-Key can be under way at once; each gets the one answer."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(command_id, set()).add(answer)
+        try:
+            yield answer
+        finally:
+            self._waiting[command_id].discard(answer)
+            if not self._waiting[command_id]:
+                del self._waiting[command_id]
 
     async def _publish(self, record: Outgoing) -> None:
         try:
@@ -176,19 +186,18 @@ class Policy:
         reaction = self._reactions.get(type(event.fact))
         if reaction is None:
             return
-        with bound_contextvars(correlation_id=str(event.correlationid)):
-            for order in reaction(event):
-                record = command(
-                    order.data,
-                    order.subject,
-                    source=self._service,
-                    time=event.time,
-                    command_id=derived_id("order", event.id, order.subject, type(order.data).__name__),
-                    correlation_id=event.correlationid,
-                    causation_id=event.id,
-                    traceparent=event.traceparent,
-                )
-                yield outgoing(self._door.name, record)
+        for order in reaction(event):
+            record = command(
+                order.data,
+                order.subject,
+                source=self._service,
+                time=event.time,
+                command_id=derived_id("order", event.id, order.subject, type(order.data).__name__),
+                correlation_id=event.correlationid,
+                causation_id=event.id,
+                traceparent=event.traceparent,
+            )
+            yield outgoing(self._door.name, record)
 
 
 def _answer(data: Message) -> Answer:

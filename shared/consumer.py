@@ -109,8 +109,8 @@ class Consumer:
     async def process(self, records: Sequence[RawRecord], named: Callable[[str], str] = lambda name: name) -> None:
         """Handle a batch to the end, waiting as long as it takes. Returns when it may be committed.
 
-        `named` maps a topic of the table to its name on the broker. Raises `Draining` when it must not be committed
-        because the partitions are leaving, `Wedged` or the bug itself when this process should be replaced.
+        `named` maps a topic of the table to its name on the broker. Raises `Draining` when it must not be committed:
+        the partitions are leaving, or this consumer has failed for good and says so in `failure`.
         """
         if self.failure:
             raise Draining(self.failure)
@@ -124,10 +124,13 @@ class Consumer:
             self.failure = str(stopped)
             log.critical("consumer_stopped", group=self.group, reason=self.failure)
             raise Draining(self.failure) from stopped
-        except Wedged as wedged:
-            self.failure = f"The producer is wedged: {wedged}"
-            log.critical("producer_wedged", group=self.group, error=str(wedged))
+        except Draining:
             raise
+        except Exception as failure:
+            # Nothing may pass over this batch: FastStream would go on with the next one and commit it.
+            self.failure = f"{type(failure).__name__}: {failure}"
+            log.critical("consumer_broke", group=self.group, exc_info=failure)
+            raise Draining(self.failure) from failure
         self._metrics.batch_seconds.labels(self.group).observe(monotonic() - started)
         for record in records:
             self._metrics.records.labels(self.group, record.topic).inc()
@@ -139,6 +142,7 @@ class Consumer:
     def resume(self) -> None:
         """Partitions have been assigned: waiting is allowed again."""
         self._draining.clear()
+        self.waiting_since = None
 
     def _parse(self, records: Sequence[RawRecord], topics: dict[str, Topic]) -> tuple[list[Received], list[Dead]]:
         received: list[Received] = []
@@ -147,7 +151,7 @@ class Consumer:
             decoded = topics[topic_name].codec.decode_all([record.value for record in same_topic])
             for raw, record in zip(same_topic, decoded, strict=True):
                 try:
-                    received.append(Received(_checked(raw, record), from_timestamp(raw.timestamp), raw))
+                    received.append(Received(_checked(raw, record), _time_of(raw), raw))
                 except Invalid as invalid:
                     dead.append(Dead(raw, invalid.reason, invalid.detail))
         return received, dead
@@ -274,6 +278,13 @@ def _by_topic(records: Sequence[RawRecord]) -> list[tuple[str, list[RawRecord]]]
     for record in records:
         groups.setdefault(record.topic, []).append(record)
     return list(groups.items())
+
+
+def _time_of(raw: RawRecord) -> datetime:
+    try:
+        return from_timestamp(raw.timestamp)
+    except (ValueError, OverflowError):
+        raise Invalid("bad-time", f"{raw.timestamp} ms is no time.") from None
 
 
 def _checked(raw: RawRecord, record: Any) -> Any:

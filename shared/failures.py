@@ -9,13 +9,13 @@ from asyncio import IncompleteReadError
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
-    OutOfOrderSequenceNumber,
-    ProducerFenced,
-    UnknownProducerId,
+    KafkaTimeoutError,
 )
 from pymongo.errors import (
     AutoReconnect,
+    BulkWriteError,
     ConnectionFailure,
+    CursorNotFound,
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
@@ -49,22 +49,32 @@ class Wedged(Exception):  # noqa: N818 - as above
     """
 
 
-_MONGODB_AWAY = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WTimeoutError)
-_PRODUCER_WEDGED = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced)
+_MONGODB_AWAY = (AutoReconnect, ConnectionFailure, CursorNotFound, ExecutionTimeout, WTimeoutError)
+_MONGODB_LABELS = ("RetryableWriteError", "SystemOverloadedError", "RetryableError")
+_MONGODB_CODES = frozenset(
+    # Host unreachable or not found, network timeouts, interrupted by a fail-over, primary gone, majority not there yet.
+    {6, 7, 43, 64, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+)
+_DUPLICATE_KEY = 11000
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether waiting can heal this error. Unknown errors are not transient: blocking on a bug would stop the world."""
-    if isinstance(error, (Transient, ConnectionError, TimeoutError, IncompleteReadError, KafkaConnectionError)):
+    if isinstance(error, (Transient, ConnectionError, TimeoutError, IncompleteReadError)):
         return True
     if isinstance(error, KafkaError):
-        return bool(error.retriable) or type(error) is KafkaError
-    if isinstance(error, _MONGODB_AWAY):
+        away = (KafkaConnectionError, KafkaTimeoutError)
+        return isinstance(error, away) or bool(error.retriable) or type(error) is KafkaError
+    return isinstance(error, PyMongoError) and _mongodb_is_away(error)
+
+
+def _mongodb_is_away(error: PyMongoError) -> bool:
+    if isinstance(error, BulkWriteError):
+        codes = {failure["code"] for failure in error.details.get("writeErrors", [])}
+        # Two replicas upserted one document: the second finds it when it tries again.
+        return bool(error.details.get("writeConcernErrors")) or (
+            bool(codes) and codes <= _MONGODB_CODES | {_DUPLICATE_KEY}
+        )
+    if isinstance(error, _MONGODB_AWAY) or any(error.has_error_label(label) for label in _MONGODB_LABELS):
         return True
-    # The server labels what a driver may try again: fail-over, shutdown, overload.
-    return isinstance(error, (OperationFailure, PyMongoError)) and error.has_error_label("RetryableWriteError")
-
-
-def is_wedged(error: BaseException) -> bool:
-    """Whether the idempotent producer is beyond repair (aiokafka issue 1017)."""
-    return isinstance(error, _PRODUCER_WEDGED)
+    return isinstance(error, OperationFailure) and error.code in _MONGODB_CODES

@@ -12,7 +12,13 @@ from time import monotonic
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    CorruptRecordException,
+    IllegalStateError,
+    KafkaError,
+)
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
@@ -58,9 +64,21 @@ class PatientConsumer(AIOKafkaConsumer):
     every answer.
     """
 
+    broken: str | None = None
+
     async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
         while True:
-            records = await super().getmany(*partitions, timeout_ms=max(timeout_ms, 1_000), max_records=max_records)
+            try:
+                records = await super().getmany(*partitions, timeout_ms=max(timeout_ms, 1_000), max_records=max_records)
+            except Exception as error:
+                if isinstance(error, ConsumerStoppedError) or (
+                    isinstance(error, KafkaError) and not isinstance(error, CorruptRecordException)
+                ):
+                    raise
+                # aiokafka has dropped what it had unpacked so far and moved on. Whoever fetched again would commit past
+                # records that nobody has seen; so this consumer stays where it is, and its process is replaced.
+                self.broken = f"A fetch could not be unpacked: {type(error).__name__}: {error}"
+                await asyncio.Event().wait()
             if records:
                 return records
 
@@ -79,12 +97,12 @@ class Broker:
             **BROKER_SETTINGS,
         )
         self._metrics = metrics
-        self._door = Door()
+        self._gate = Gate()
         self.subscriptions: list[Subscription] = []
 
     def subscribe(self, consumer: Consumer, *, everyone: bool = False, from_start: bool = True) -> "Subscription":
         """Feed `consumer`. With `everyone` each process gets every record (no group, nothing committed)."""
-        subscription = Subscription(consumer, self._settings, everyone=everyone, door=self._door)
+        subscription = Subscription(consumer, self._settings, everyone=everyone, gate=self._gate)
         subscriber = self._broker.subscriber(
             *[self._settings.named(topic) for topic in consumer.topics],
             group_id=None if everyone else self._settings.named(consumer.group),
@@ -111,23 +129,26 @@ class Broker:
         for subscription in self.subscriptions:
             if subscription.everyone:
                 await subscription.caught_up()
-        self._door.opened.set()
+        for subscription in self.subscriptions:
+            subscription.begin()
+        self._gate.opened.set()
 
     async def stop(self) -> None:
         """Let what is in hand come to its end, commit it, and leave the groups."""
-        self._door.close()
+        self._gate.close()
         for subscription in self.subscriptions:
             subscription.consumer.stop_waiting()
         await self._broker.stop()
 
     async def observe_lag(self) -> None:
+        self._metrics.lag.clear()
         for subscription in self.subscriptions:
             await subscription.learn_position()
             for partition, behind in subscription.behind().items():
                 self._metrics.lag.labels(subscription.consumer.group, partition.topic, partition.partition).set(behind)
 
 
-class Door:
+class Gate:
     """Holds the consumer groups back until what every replica keeps in memory (indexes, answers) has caught up."""
 
     def __init__(self) -> None:
@@ -142,10 +163,10 @@ class Door:
 class Subscription(ConsumerRebalanceListener):
     """One consumer's place in its group."""
 
-    def __init__(self, consumer: Consumer, settings: Settings, *, everyone: bool, door: Door) -> None:
+    def __init__(self, consumer: Consumer, settings: Settings, *, everyone: bool, gate: Gate) -> None:
         self.consumer = consumer
         self.everyone = everyone
-        self._door = door
+        self._gate = gate
         self.subscriber: Any = None
         self._settings = settings
         self._idle = asyncio.Event()
@@ -156,8 +177,8 @@ class Subscription(ConsumerRebalanceListener):
     async def on_batch(self, message: KafkaMessage) -> None:
         records = cast("tuple[Record, ...]", message.raw_message)
         if not self.everyone:
-            await self._door.opened.wait()
-            if self._door.closed:
+            await self._gate.opened.wait()
+            if self._gate.closed:
                 return  # not handled, so not committed
         self._idle.clear()
         try:
@@ -170,6 +191,10 @@ class Subscription(ConsumerRebalanceListener):
         finally:
             self._progress_at = monotonic()
             self._idle.set()
+
+    def begin(self) -> None:
+        """The gate opens: from now on standing still is a fault."""
+        self._progress_at = monotonic()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """A rebalance does not wait for handlers by itself: the next owner would start on records that we still
@@ -194,6 +219,8 @@ class Subscription(ConsumerRebalanceListener):
         ends = await client.end_offsets(partitions)
         starts = {partition: await client.position(partition) for partition in partitions}
         while any(max(self._done.get(partition, 0), starts[partition]) < ends[partition] for partition in partitions):
+            if self.consumer.failure:
+                raise RuntimeError(self.consumer.failure)
             await asyncio.sleep(0.02)
 
     def dead(self) -> str | None:
@@ -205,6 +232,8 @@ class Subscription(ConsumerRebalanceListener):
         client = self._client
         if client is None or self.consumer.waiting_since is not None:
             return None
+        if isinstance(client, PatientConsumer) and client.broken:
+            return client.broken
         task = getattr(client._coordinator, "_coordination_task", None)  # noqa: SLF001 - aiokafka has no public sign of it
         if task is not None and task.done():
             return "aiokafka's coordination has ended; this consumer would fetch nothing for ever."
@@ -223,7 +252,9 @@ class Subscription(ConsumerRebalanceListener):
         if client is None or self.everyone:
             return
         for partition in client.assignment() - self._done.keys():
-            self._done[partition] = await client.committed(partition) or 0
+            committed = await client.committed(partition) or 0
+            oldest = (await client.beginning_offsets([partition]))[partition]
+            self._done.setdefault(partition, max(committed, oldest))  # a batch may have ended meanwhile
 
     def behind(self) -> dict[TopicPartition, int]:
         """Records in the log after the last handled one, by partition, as of the last fetch."""

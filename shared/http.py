@@ -1,10 +1,13 @@
 """What both HTTP sides share: problems (RFC 9457) that name the field, safe headers, a limit on bodies."""
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
+from email_validator import EmailNotValidError, validate_email
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
+from pydantic import AfterValidator, Field
+from pymongo.errors import PyMongoError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -12,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.commands import NotTaken
+from shared.failures import is_transient
 
 PROBLEM = "application/problem+json"
 MAX_BODY_BYTES = 256 * 1024
@@ -31,6 +35,19 @@ _DOCS_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; frame-ancestors 'none'"
 )
+
+
+def _canonical(email: str) -> str:
+    """The address as any mail server takes it. Raises ValueError for what is none, or needs SMTPUTF8."""
+    try:
+        found = validate_email(email, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from None
+    return found.ascii_email or found.normalized
+
+
+Address = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"}), AfterValidator(_canonical)]
+"""An e-mail address from outside, brought into the form that records hold."""
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's word
@@ -60,6 +77,7 @@ def application(title: str) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotTaken, _on_not_taken)
+    app.add_exception_handler(PyMongoError, _on_database_error)
     return app
 
 
@@ -117,6 +135,12 @@ async def _on_not_taken(_request: Request, _error: Exception) -> Response:
     return Problem(
         503, "try_again", "The command could not be stored just now. Send it again with the same Idempotency-Key."
     ).response()
+
+
+async def _on_database_error(_request: Request, error: Exception) -> Response:
+    if not is_transient(error):
+        raise error
+    return Problem(503, "try_again", "The data cannot be reached just now. Try again in a moment.").response()
 
 
 _CODES = {

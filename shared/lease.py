@@ -40,7 +40,3 @@ class Lease:
             return_document=ReturnDocument.AFTER,
         )
         return document is not None and document["owner"] == self._owner
-
-    async def release(self) -> None:
-        """Let the next replica begin at once instead of after the lease has run out."""
-        await self._collection.delete_one({"_id": self._name, "owner": self._owner})

@@ -1,5 +1,5 @@
-"""Structured logs: the event is a constant, the data are fields. The correlation id of the work at hand is on every
-line.
+"""Structured logs: the event is a constant, the data are fields. What belongs to one story has
+its correlation id among the fields.
 """
 
 import logging

@@ -3,7 +3,6 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_HOURS = (60, 600, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
 
 
 class Metrics:
@@ -25,7 +24,11 @@ class Metrics:
         )
         self.bugs = Counter("jobwire_bugs_total", "Records that broke their handler.", ["group"], registry=r)
         self.batch_seconds = Histogram(
-            "jobwire_batch_seconds", "From fetched to committed.", ["group"], registry=r, buckets=_LATENCIES
+            "jobwire_batch_seconds",
+            "From fetched until it may be committed.",
+            ["group"],
+            registry=r,
+            buckets=_LATENCIES,
         )
         self.commands = Counter(
             "jobwire_commands_total",
@@ -41,7 +44,7 @@ class Metrics:
         )
         self.lag = Gauge(
             "jobwire_consumer_lag_records",
-            "Records in the log that this process has not fetched yet.",
+            "Records in the log that this group has not handled yet.",
             ["group", "topic", "partition"],
             registry=r,
         )
@@ -52,10 +55,6 @@ class Metrics:
         self.mails = Counter(
             "jobwire_mails_total", "Mails by template and what became of them.", ["template", "result"], registry=r
         )
-        self.first_reply_seconds = Histogram(
-            "jobwire_job_first_reply_seconds", "From a job's creation to its first reply.", registry=r, buckets=_HOURS
-        )
-        self.jobs = Counter("jobwire_jobs_total", "Job events by type.", ["event"], registry=r)
         self.market = Gauge("jobwire_market_partners", "Partners that matching can choose from.", registry=r)
         self.sse_clients = Gauge("jobwire_sse_clients", "Open live connections.", registry=r)
         self.timers_late_seconds = Gauge(

@@ -21,10 +21,10 @@ Database = AsyncDatabase[Document]
 
 
 def _encode_unknown(value: Any) -> Any:
-    """What BSON does not know of itself: enumerations, and pydantic's own types, go in as their plain values."""
+    """Enumerations go in as their plain values; anything else that BSON does not know is a mistake of ours."""
     if isinstance(value, Enum):
         return value.value
-    return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in a document.")
 
 
 CODEC: CodecOptions[Document] = CodecOptions(

@@ -5,13 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
 from shared.consumer import Received
-from shared.failures import Transient
-from shared.mongo import Collection, replace_if_newer
-
-_DUPLICATE_KEY = 11000
+from shared.mongo import replace_if_newer
 
 
 class Write(NamedTuple):
@@ -44,15 +40,4 @@ class Projection:
             for write in self._react(received):
                 operations[write.collection].append(write.operation)
         for name, writes in operations.items():
-            await _bulk(self._database[name], writes)
-
-
-async def _bulk(collection: Collection, writes: list[Any]) -> None:
-    try:
-        await collection.bulk_write(writes, ordered=False)
-    except BulkWriteError as error:
-        # Two replicas met at one upsert, or the majority was slow: both are healed by doing it again.
-        failures = error.details.get("writeErrors", [])
-        if all(failure["code"] == _DUPLICATE_KEY for failure in failures):
-            raise Transient("Another replica was writing the same documents.") from error
-        raise
+            await self._database[name].bulk_write(writes, ordered=False)

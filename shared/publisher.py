@@ -8,14 +8,16 @@ from typing import Protocol
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 
 from shared.contracts.base import Record
 from shared.contracts.codec import encode
-from shared.failures import Wedged, is_wedged
+from shared.failures import Wedged, is_transient
 from shared.settings import Settings
 from shared.topics import MIB
 
 STOP_SECONDS = 10.0
+PUBLISH_SECONDS = 30.0
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -73,19 +75,27 @@ class KafkaPublisher:
     async def publish(self, records: Sequence[Outgoing]) -> None:
         if self._producer is None:
             raise ConnectionError("The producer has not started.")
+        if self._producer._sender.sender_task.done():  # noqa: SLF001 - it would fail every record from now on
+            raise Wedged("aiokafka's sender has ended.")
         try:
-            waiting = [
-                await self._producer.send(
-                    self._settings.named(record.topic), record.value, key=record.key, headers=list(record.headers)
-                )
-                for record in records
-            ]
-            if waiting:
-                await asyncio.gather(*waiting)
+            # An idempotent producer waits for ever; who waits must know, to be told to stop waiting.
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._publish(self._producer, records)
         except Exception as error:
-            if is_wedged(error):
-                raise Wedged(str(error)) from error
-            raise
+            if is_transient(error) or isinstance(error, MessageSizeTooLargeError):
+                raise
+            # Not the record's fault and not to be waited for (rights, sequence numbers): another process may do better.
+            raise Wedged(f"{type(error).__name__}: {error}") from error
+
+    async def _publish(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> None:
+        waiting = [
+            await producer.send(
+                self._settings.named(record.topic), record.value, key=record.key, headers=list(record.headers)
+            )
+            for record in records
+        ]
+        if waiting:
+            await asyncio.gather(*waiting)
 
     async def stop(self) -> None:
         """Flush and close. Without a broker an idempotent producer would wait for ever, so this gives up after

@@ -106,17 +106,21 @@ class Service:
         """
 
         async def forever() -> None:
-            while True:
+            while not self.stopping.is_set():
                 try:
                     await work()
                 except Exception as error:
                     if not is_transient(error):
                         raise
                     log.warning("waiting", task=name, error=f"{type(error).__name__}: {error}")
-                    await asyncio.sleep(1.0)
-                await asyncio.sleep(every)
+                    await self._pause(1.0)
+                await self._pause(every)
 
         self.tasks[name] = forever
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), seconds)
 
     def prepares(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` (indexes, say) before anything is consumed."""
@@ -164,9 +168,11 @@ class Process:
         for prepare in self._service.preparations:
             await self._patiently("prepare", prepare)
         await self._patiently("kafka", self._publisher.start)
-        await self._patiently("kafka", self._broker.start)
+        # Not tried again: consumers that have started once would go on beside their successors. Kafka has just been
+        # there; if it goes away in this very moment, the process is replaced.
+        await self._broker.start()
         for name, work in self._service.tasks.items():
-            self._running.append(asyncio.create_task(self._watched(name, work)))
+            self._running.append(asyncio.create_task(self._watched(name, work), name=name))
         self._running.append(asyncio.create_task(self._watched("watch", self._watch)))
         self.ready = True
         log.info("ready")
@@ -174,6 +180,10 @@ class Process:
     async def _stop(self) -> None:
         self.ready = False
         log.info("stopping")
+        self._service.stopping.set()
+        repeated = [task for task in self._running if task.get_name() in self._service.tasks]
+        if repeated:  # a mail that is being sent is sent to its end
+            await asyncio.wait(repeated, timeout=self._service.settings.drain_seconds)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     namespace: str = ""
     """Put before each topic, consumer group and database, so that several Jobwires can share one set of servers."""
     partitions: int = 12
+    replication: int = Field(1, ge=1)
+    """Copies of each topic when it is made. Three on a cluster: then two must have a record before it counts."""
     secret_keys: SecretStr = SecretStr("")
     """Keys for the links in mails, comma-separated. The first signs, all are accepted: that is how a key is changed."""
 

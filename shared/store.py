@@ -10,7 +10,6 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.contracts.base import Snapshot
-from shared.failures import Transient
 from shared.mongo import Collection, Document
 
 StateT = TypeVar("StateT", bound=Snapshot)
@@ -79,6 +78,7 @@ class Change(Generic[StateT]):
 
     id: UUID
     revision: int
+    had_state: bool
     state: StateT | None
     version: int
     outcomes: tuple[Outcome, ...]
@@ -99,7 +99,7 @@ class AggregateStore(Protocol[StateT]):
 
 
 class MongoAggregateStore(Generic[StateT]):
-    """The real one. A write sets named fields and never replaces a document: what a newer release wrote stays."""
+    """The real one. A write sets named fields and never replaces a document or its state."""
 
     def __init__(self, collection: Collection, state: type[StateT]) -> None:
         self._collection = collection
@@ -113,9 +113,8 @@ class MongoAggregateStore(Generic[StateT]):
         try:
             result = await self._collection.bulk_write([_update(change) for change in changes], ordered=False)
         except BulkWriteError as error:
-            if error.details.get("writeConcernErrors"):
-                raise Transient("The write is not yet held by a majority.") from error
-            if all(failure["code"] == _DUPLICATE_KEY for failure in error.details["writeErrors"]):
+            failures = error.details.get("writeErrors", [])
+            if failures and all(failure["code"] == _DUPLICATE_KEY for failure in failures):
                 return False  # somebody else created it first
             raise
         return result.matched_count + len(result.upserted_ids or {}) == len(changes)
@@ -131,6 +130,14 @@ class MongoAggregateStore(Generic[StateT]):
         )
 
 
+def _state(change: Change[Any]) -> Document:
+    """Field by field where there is a state already, so that an older release does not erase what a newer one knows."""
+    fields = change.state.model_dump() if change.state is not None else None
+    if fields is None or not change.had_state:
+        return {"state": fields}
+    return {f"state.{name}": value for name, value in fields.items()}
+
+
 def _update(change: Change[Any]) -> UpdateOne:
     # With revision 0 there is no such document: the upsert inserts, or fails on the id if somebody was faster.
     return UpdateOne(
@@ -139,8 +146,8 @@ def _update(change: Change[Any]) -> UpdateOne:
             "$set": {
                 "revision": change.revision + 1,
                 "version": change.version,
-                "state": change.state.model_dump() if change.state is not None else None,
                 "outbox": [entry.document() for entry in change.outbox],
+                **_state(change),
                 **change.indexed,
             },
             "$push": {"applied": {"$each": [outcome.document() for outcome in change.outcomes], "$slice": -RING}},

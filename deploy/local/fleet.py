@@ -73,7 +73,7 @@ class Fleet:
         self._progress(name, f"ready in {asyncio.get_running_loop().time() - began:.1f} s")
         self._watchers[name] = asyncio.create_task(self._keep(name, process))
 
-    async def stop_one(self, name: str, grace: float = 30.0) -> None:
+    async def stop_one(self, name: str, grace: float = 45.0) -> None:
         watcher = self._watchers.pop(name, None)
         if watcher:
             watcher.cancel()

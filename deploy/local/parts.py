@@ -20,6 +20,8 @@ HOST = "127.0.0.1"
 # against a dead broker inside that range can be given the broker's own port and connect to itself,
 # after which the broker cannot come back.
 _FREE_PORTS = range(20_000, 32_000)
+_given: set[int] = set()
+"""Chosen before and perhaps not listened on yet: nobody else may get them."""
 
 
 class PartUnavailable(RuntimeError):  # noqa: N818  # says what is the case
@@ -73,7 +75,8 @@ def choose_port(part: str, wanted: int, what_to_do: str) -> int:
             raise PartUnavailable(part, why, what_to_do)
         return wanted
     for port in random.sample(_FREE_PORTS, k=200):
-        if _is_free(port):
+        if port not in _given and _is_free(port):
+            _given.add(port)
             return port
     raise PartUnavailable(part, "No free port was found on this machine.", what_to_do)
 

@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 
 from pymongo.errors import DuplicateKeyError
 
-from services.gateway.projections import MERCHANTS, PARTNERS, email_key
+from services.gateway.projections import MERCHANTS, PARTNERS
 from shared.clock import Clock
 from shared.commands import command
-from shared.contracts.base import Actor, ActorKind, Locale
+from shared.contracts.base import Actor, ActorKind, Locale, address_key
 from shared.contracts.partners import Member, Partner, Role, SignInRequested
 from shared.contracts.requests import merchant_id_of
 from shared.http import Problem
-from shared.links import BadLink, Links
+from shared.links import BadLink, Links, Purpose
 from shared.mongo import Database
 from shared.publisher import Publisher, outgoing
 from shared.settings import Settings
@@ -88,7 +88,7 @@ class Accounts:
 
     async def request_sign_in(self, email: str) -> None:
         """Have a link mailed, if the address is known. The asker learns nothing either way."""
-        email = email_key(email)
+        email = address_key(email)
         known = await self._known(email)
         since = self._clock.now() - timedelta(minutes=15)
         recent = await self._sign_ins.count_documents({"email": email, "at": {"$gt": since}})
@@ -107,11 +107,12 @@ class Accounts:
 
     async def open_session(self, token: str) -> Session:
         """Exchange a mailed token, once. Raises `Problem`."""
-        email = self._email_of(token)
+        link, email = self._read(token)
         now = self._clock.now()
         try:
+            # By what was signed, not by the token's letters: several spellings of a signature are valid.
             await self._used_links.insert_one(
-                {"_id": _hash(token), "forget_at": now + timedelta(seconds=2 * MERCHANT_LINK_SECONDS)}
+                {"_id": link, "forget_at": now + timedelta(seconds=2 * MERCHANT_LINK_SECONDS)}
             )
         except DuplicateKeyError:
             raise Problem(401, "link_used", "This link has been used. Please ask for a new one.") from None
@@ -141,7 +142,7 @@ class Accounts:
             Membership(partner, member)
             for partner in partners
             for member in partner.members
-            if email_key(member.email) == email
+            if address_key(member.email) == email
         ]
 
     async def merchant(self, email: str) -> Merchant | None:
@@ -154,19 +155,21 @@ class Accounts:
         document = await self._merchants.find_one({"_id": merchant_id_of(email)})
         return (document["name"], Locale(document["locale"])) if document else None
 
-    def _email_of(self, token: str) -> str:
-        try:
-            _, claims = self._links.read("sign-in", token, self._settings.sign_in_minutes * 60)
-        except BadLink as bad:
-            if bad.code == "link_expired":
-                raise Problem(401, bad.code, "This link is too old. Please ask for a new one.") from None
-        else:
-            return email_key(claims["email"])
-        try:
-            _, claims = self._links.read("merchant-link", token, MERCHANT_LINK_SECONDS)
-        except BadLink as bad:
-            raise Problem(401, bad.code, "This link is no longer good. Please ask for a new one.") from None
-        return email_key(claims["email"])
+    def _read(self, token: str) -> tuple[str, str]:
+        """Which link this is, and the address it signs in."""
+        kinds: tuple[tuple[Purpose, int], ...] = (
+            ("sign-in", self._settings.sign_in_minutes * 60),
+            ("merchant-link", MERCHANT_LINK_SECONDS),
+        )
+        code = "link_invalid"
+        for purpose, max_age in kinds:
+            try:
+                link_id, claims = self._links.read(purpose, token, max_age)
+            except BadLink as bad:
+                code = bad.code if bad.code == "link_expired" else code
+            else:
+                return f"{purpose}/{link_id}", address_key(claims["email"])
+        raise Problem(401, code, "This link is no longer good. Please ask for a new one.")
 
 
 def _hash(token: str) -> bytes:

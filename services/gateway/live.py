@@ -2,18 +2,22 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from time import monotonic
 from uuid import UUID, uuid4
 
 from services.gateway.views import MERCHANT_SEES, shown_status
 from shared.consumer import Received
+from shared.contracts.base import Event, Message
 from shared.contracts.jobs import Job
 from shared.contracts.requests import RequestKind
 from shared.metrics import Metrics
 
 REMEMBERED = 10_000
+STREAM_SECONDS = 300.0
+"""How long one connection lasts. Who has left a team meanwhile is not let in again."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,37 @@ class News:
     number: int
     cursor: str
     type: str
-    job: Job
     version: int
+    job_id: UUID
+    partner_id: UUID
+    merchant_id: UUID
+    known_to_merchant: bool
+    status: str
+    merchants_status: str
+
+    @classmethod
+    def of(cls, event: Event[Message, Job], number: int, cursor: str) -> "News":
+        job = event.snapshot
+        return cls(
+            number=number,
+            cursor=cursor,
+            type=event.type,
+            version=event.version,
+            job_id=job.job_id,
+            partner_id=job.partner_id,
+            merchant_id=job.details.merchant.merchant_id,
+            known_to_merchant=job.introduced or job.details.kind is RequestKind.DIRECT,
+            status=job.status.value,
+            merchants_status=shown_status(job).value,
+        )
 
     def for_(self, listener: Listener) -> dict[str, object] | None:
         """What this listener may know of it, if anything."""
-        job = self.job
-        shown = {"job_id": str(job.job_id), "type": self.type, "version": self.version, "status": job.status.value}
-        if job.partner_id in listener.partner_ids:
+        shown = {"job_id": str(self.job_id), "type": self.type, "version": self.version, "status": self.status}
+        if self.partner_id in listener.partner_ids:
             return shown
-        known = job.introduced or job.details.kind is RequestKind.DIRECT
-        theirs = listener.merchant_id == job.details.merchant.merchant_id
-        if theirs and known and self.type in MERCHANT_SEES:
-            return {**shown, "status": shown_status(job).value}
-        return None
+        theirs = listener.merchant_id == self.merchant_id and self.known_to_merchant
+        return {**shown, "status": self.merchants_status} if theirs and self.type in MERCHANT_SEES else None
 
 
 class Hub:
@@ -63,21 +84,25 @@ class Hub:
     async def on_jobs(self, batch: Sequence[Received]) -> None:
         for received in batch:
             self._count += 1
-            event = received.record
-            news = News(self._count, f"{self._id}-{self._count}", event.type, event.snapshot, event.version)
-            self._news.append(news)
+            self._news.append(News.of(received.record, self._count, self._cursor(self._count)))
         async with self._more:
             self._more.notify_all()
 
-    async def listen(self, listener: Listener, last_event_id: str | None) -> AsyncIterator[tuple[str, str, object]]:
-        """Event name, cursor and data, for as long as the listener stays. `reset` means: something was missed, load
-        again.
+    async def listen(
+        self, listener: Listener, last_event_id: str | None
+    ) -> AsyncGenerator[tuple[str, str, object], None]:
+        """Event name, cursor and data, for some minutes: then the listener connects again and is asked who it is.
+        `reset` means that something was missed: load again.
         """
         seen, lost = self._resume(last_event_id)
+        ends_at = monotonic() + STREAM_SECONDS
         self._metrics.sse_clients.inc()
         try:
-            yield ("reset" if lost else "hello"), f"{self._id}-{seen}", {}
-            while not self._stopping.is_set():
+            yield ("reset" if lost else "hello"), self._cursor(seen), {}
+            while not self._stopping.is_set() and monotonic() < ends_at:
+                if self._news and self._news[0].number > seen + 1:  # it reads more slowly than the world turns
+                    seen = self._count
+                    yield "reset", self._cursor(seen), {}
                 for news in self._after(seen):
                     seen = news.number
                     shown = news.for_(listener)
@@ -86,6 +111,9 @@ class Hub:
                 await self._wait(seen)
         finally:
             self._metrics.sse_clients.dec()
+
+    def _cursor(self, number: int) -> str:
+        return f"{self._id}-{number}"
 
     def _resume(self, last_event_id: str | None) -> tuple[int, bool]:
         """The number after which to go on, and whether something in between is lost."""

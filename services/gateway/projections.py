@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from shared.consumer import Received
+from shared.contracts.base import address_key
 from shared.contracts.jobs import Job
 from shared.contracts.matching import StandingChanged
 from shared.contracts.partners import Partner
@@ -25,7 +26,7 @@ async def prepare(database: Database) -> None:
 def on_partner(received: Received) -> Iterable[Write]:
     partner: Partner = received.record.snapshot
     fields = {
-        "emails": [email_key(member.email) for member in partner.members],
+        "emails": [address_key(member.email) for member in partner.members],
         "partner": partner.model_dump(mode="json"),
     }
     yield newer(PARTNERS, partner.partner_id, partner.version, fields)
@@ -36,7 +37,7 @@ def on_request(received: Received) -> Iterable[Write]:
     request: Request = received.record.snapshot
     if isinstance(received.record.fact, RequestConfirmed):
         merchant, locale = request.details.merchant, request.details.locale
-        fields = {"email": email_key(merchant.email), "name": merchant.name, "locale": locale.value}
+        fields = {"email": address_key(merchant.email), "name": merchant.name, "locale": locale.value}
         yield newer(MERCHANTS, merchant.merchant_id, int(received.at.timestamp() * 1000), fields)
 
 
@@ -79,7 +80,3 @@ def searchable(job: Job) -> str:
 
 def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
-
-
-def email_key(email: str) -> str:
-    return email.strip().casefold()

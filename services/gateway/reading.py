@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,11 +69,13 @@ class Reading:
         """One job of the tenant, at `min_version` or later. Raises `Problem` 404, also for somebody else's job; 503
         when the read model has not come that far in time.
         """
-        if min_version:
-            await _until(lambda: self._has(job_id, min_version))
-        document = await self._jobs.find_one({"_id": job_id, **tenant})
+        mine = {"_id": job_id, **tenant}
+        document = await self._jobs.find_one(mine)
         if document is None:
             raise Problem(404, "not_found", "There is no such job.")
+        if document["version"] < min_version:
+            await _until(lambda: self._has({**mine, "version": {"$gte": min_version}}))
+            document = await self._jobs.find_one(mine) or document
         if document["version"] < min_version:
             raise Problem(503, "catching_up", "The newest version of this job is not here yet. Try again in a moment.")
         return _job(document)
@@ -83,7 +85,10 @@ class Reading:
         query: dict[str, Any] = {"job_id": job_id}
         if for_merchant:
             query["type"] = {"$in": sorted(MERCHANT_SEES)}
-        return [entry(document) async for document in self._timeline.find(query).sort("version", 1)]
+        return [
+            entry(document, for_merchant=for_merchant)
+            async for document in self._timeline.find(query).sort("version", 1)
+        ]
 
     async def standing(self, partner_id: UUID) -> StandingChanged:
         """What matching knows of a partner; an empty standing for a newcomer."""
@@ -100,8 +105,8 @@ class Reading:
         cursor = self._partners.find({"_id": {"$in": partner_ids}})
         return {document["_id"]: Partner.model_validate(document["partner"]) async for document in cursor}
 
-    async def _has(self, job_id: UUID, version: int) -> bool:
-        return await self._jobs.find_one({"_id": job_id, "version": {"$gte": version}}, {"_id": 1}) is not None
+    async def _has(self, query: dict[str, Any]) -> bool:
+        return await self._jobs.find_one(query, {"_id": 1}) is not None
 
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
@@ -123,7 +128,7 @@ def _cursor(document: dict[str, Any]) -> str:
 def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
     try:
         created_at, job_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return datetime.fromisoformat(created_at), UUID(job_id)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+        return datetime.fromisoformat(created_at).astimezone(UTC), UUID(job_id)
+    except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
         wrong = {"field": "query.cursor", "message": "Use the next_cursor of the last page.", "code": "cursor"}
         raise field_problem([wrong]) from None

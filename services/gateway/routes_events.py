@@ -1,6 +1,7 @@
 """Server-sent events. Each names a job and its new version; the page fetches what it shows."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header
@@ -26,7 +27,8 @@ def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
             partner_ids=frozenset(one.partner.partner_id for one in memberships),
             merchant_id=merchant.merchant_id if merchant else None,
         )
-        async for name, cursor, data in hub.listen(listener, last_event_id):
-            yield ServerSentEvent(event=name, id=cursor, data=data)
+        async with aclosing(hub.listen(listener, last_event_id)) as news:
+            async for name, cursor, data in news:
+                yield ServerSentEvent(event=name, id=cursor, data=data)
 
     return router

@@ -31,6 +31,8 @@ from shared.contracts.partners import ChangePreferences, Partner, Preferences
 from shared.http import Problem, field_problem
 from shared.topics import JOB_COMMANDS, PARTNER_COMMANDS
 
+NO_NUL = r"^[^\x00]*$"
+
 
 class Words(BaseModel):
     text: Text
@@ -79,7 +81,7 @@ def jobs_api(commander: Commander, reading: Reading, signed_in: SignedIn) -> API
     async def list_jobs(
         member: Member,
         status: Status | None = None,
-        q: Annotated[str | None, Query(max_length=200)] = None,
+        q: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> Jobs:
         """Your partner's jobs, newest first, 50 at a time."""
@@ -150,6 +152,7 @@ def jobs_api(commander: Commander, reading: Reading, signed_in: SignedIn) -> API
             ChangePreferences(preferences=body, actor=member.actor()),
             partner_id,
             command_id=origin.command_id(str(member.member.member_id), "preferences", partner_id),
+            traceparent=origin.traceparent,
         )
         refused(answer)
         if isinstance(answer, Unanswered):

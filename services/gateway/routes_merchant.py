@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.gateway.accounts import Merchant
 from services.gateway.asking import OriginHeader, accepted, refused
 from services.gateway.reading import Reading, merchant_tenant
-from services.gateway.routes_jobs import ANSWERS, DeclineBody, Words
+from services.gateway.routes_jobs import ANSWERS, NO_NUL, DeclineBody, Words
 from services.gateway.signed_in import SignedIn
 from services.gateway.views import MerchantJobPage, MerchantJobs, MerchantJobView, merchant_view
 from shared.commands import Applied, Commander, Unanswered
@@ -48,7 +48,7 @@ def merchant_api(commander: Commander, reading: Reading, signed_in: SignedIn) ->
     async def list_jobs(
         merchant: Asker,
         status: Status | None = None,
-        q: Annotated[str | None, Query(max_length=200)] = None,
+        q: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> MerchantJobs:
         """Your requests at the partners who have introduced themselves, or whom you asked by name."""

@@ -5,16 +5,17 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks, Depends
-from pydantic import BaseModel, EmailStr, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.gateway.accounts import Accounts
 from services.gateway.signed_in import SignedIn
 from shared.contracts.partners import Role
+from shared.http import Address
 
 
 class SignIn(BaseModel):
-    email: EmailStr
+    email: Address
 
 
 class Token(BaseModel):
@@ -49,7 +50,7 @@ def sessions_api(accounts: Accounts, signed_in: SignedIn) -> APIRouter:
     @router.post("/sign-in", status_code=202)
     async def sign_in(body: SignIn, background: BackgroundTasks) -> Asked:
         """Have a sign-in link mailed. The answer, and how long it takes, is the same for any address."""
-        background.add_task(accounts.request_sign_in, str(body.email))
+        background.add_task(accounts.request_sign_in, body.email)
         return Asked()
 
     @router.post("/sessions", status_code=201)

@@ -16,7 +16,6 @@ from shared.contracts.jobs import (
     JobCompleted,
     JobDeclined,
     JobExpired,
-    JobReactivated,
     JobReplied,
     JobReviewed,
     MembersAssigned,
@@ -154,8 +153,7 @@ def shown_status(job: Job) -> Status:
 
 
 MERCHANT_SEES = frozenset(
-    fact.__name__
-    for fact in (JobReplied, MerchantReplied, JobDeclined, JobExpired, JobCompleted, JobReactivated, JobReviewed)
+    fact.__name__ for fact in (JobReplied, MerchantReplied, JobDeclined, JobExpired, JobCompleted, JobReviewed)
 )
 _SHOWN = {
     JobDeclined.__name__: "decline",
@@ -165,8 +163,8 @@ _SHOWN = {
 }
 
 
-def entry(document: dict[str, Any]) -> Entry:
-    """A timeline document as the API shows it."""
+def entry(document: dict[str, Any], *, for_merchant: bool = False) -> Entry:
+    """A timeline document as the API shows it. Why a partner declined is between the partner and matching."""
     fact = document["fact"]
     actor = fact.get("actor") or {}
     shown = _SHOWN.get(document["type"], "")
@@ -178,5 +176,11 @@ def entry(document: dict[str, Any]) -> Entry:
         by=actor.get("name", ""),
         side=actor.get("kind", "system"),
         text=fact.get("text"),
-        details={shown: fact[shown]} if shown else {},
+        details=_details(fact, shown, for_merchant=for_merchant),
     )
+
+
+def _details(fact: dict[str, Any], shown: str, *, for_merchant: bool) -> dict[str, Any]:
+    if shown == "decline" and for_merchant:
+        return {"decline": {"by": fact["decline"]["by"]}}
+    return {shown: fact[shown]} if shown else {}

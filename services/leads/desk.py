@@ -1,8 +1,10 @@
 """What both faces of leads, JSON and HTML, do with a request: ask its door, and say what became of it."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from services.leads.directory import Directory
+from shared.clock import Clock
 from shared.commands import Answer, Applied, Commander, Rejected, Unanswered
 from shared.contracts.base import Actor, ActorKind
 from shared.contracts.requests import ConfirmRequest, Request, RequestDetails, RequestKind, SubmitRequest
@@ -12,16 +14,26 @@ from shared.mongo import Database
 from shared.topics import REQUEST_COMMANDS
 
 CONFIRM_SECONDS = 48 * 3600
+MAILS_PER_QUARTER_HOUR = 5
+QUARTER_HOUR = timedelta(minutes=15)
 
 _FIELD_OF = {"unknown_service": "service", "partner_needed": "partner_id"}
 
 
 class Desk:
-    def __init__(self, commander: Commander, directory: Directory, links: Links, database: Database) -> None:
+    def __init__(
+        self, commander: Commander, directory: Directory, links: Links, database: Database, clock: Clock
+    ) -> None:
         self._commander = commander
         self._directory = directory
         self._links = links
         self._requests = database["requests"]
+        self._submissions = database["submissions"]
+        self._clock = clock
+
+    async def prepare(self) -> None:
+        await self._submissions.create_index("at", expireAfterSeconds=QUARTER_HOUR.seconds)
+        await self._submissions.create_index("email")
 
     async def submit(self, request_id: UUID, details: RequestDetails, traceparent: str | None = None) -> Answer:
         """Submit under an id of the sender's: the same id twice is one request. Raises `Problem` with the field at
@@ -33,6 +45,7 @@ class Desk:
                 raise field_problem([_wrong("partner_id", "This partner cannot be contacted right now.")])
             if details.service not in partner["services"]:
                 raise field_problem([_wrong("service", "This partner does not offer this service.")])
+        await self._limit(request_id, details.merchant.email)
         actor = Actor(kind=ActorKind.MERCHANT, merchant_id=details.merchant.merchant_id, name=details.merchant.name)
         answer = await self._commander.ask(
             REQUEST_COMMANDS,
@@ -58,6 +71,18 @@ class Desk:
         if isinstance(answer, Rejected):
             raise Problem(409, answer.code, answer.reason)
         return answer
+
+    async def _limit(self, request_id: UUID, email: str) -> None:
+        """Each request mails its address, which may be a stranger's: only a few in a quarter of an hour."""
+        now = self._clock.now()
+        others = {"email": email, "at": {"$gt": now - QUARTER_HOUR}, "_id": {"$ne": request_id}}
+        if await self._submissions.count_documents(others) >= MAILS_PER_QUARTER_HOUR:
+            raise Problem(
+                429, "too_many", "Too many requests for this address. Please try again in a quarter of an hour."
+            )
+        await self._submissions.update_one(
+            {"_id": request_id}, {"$setOnInsert": {"email": email, "at": now}}, upsert=True
+        )
 
     async def status(self, request_id: UUID) -> Request | None:
         document = await self._requests.find_one({"_id": request_id}, {"state": 1})

@@ -40,7 +40,8 @@ def build(service: Service) -> FastAPI:
     service.hears("leads.partners", [PARTNERS], Projection(service.database, on_partner))
 
     app = application("Jobwire: requests")
-    desk = Desk(service.asks(), directory, Links(service.settings), service.database)
+    desk = Desk(service.asks(), directory, Links(service.settings), service.database, service.clock)
+    service.prepares(desk.prepare)
     app.include_router(api(desk))
     app.include_router(pages(desk, directory))
     app.mount("/static", StaticFiles(directory=PAGES / "static"))

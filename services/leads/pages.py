@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from services.leads.desk import Desk
 from services.leads.directory import Directory
 from services.leads.submission import NewRequest, from_form
-from shared.contracts.base import Locale
+from shared.commands import NotTaken
+from shared.contracts.base import Locale, derived_id
 from shared.http import Problem, fields_of
 from shared.i18n import N_, environment, gettext
 from shared.taxonomy import SERVICES, service_name
@@ -30,10 +31,12 @@ _MESSAGES = {
     "requirements": N_("Please describe what you need, in at most 8,000 characters."),
     "budget.amount": N_("Please enter the budget as a number, or leave it empty."),
     "partner_id": N_("This partner cannot be contacted right now."),
+    "body": N_("Your request could not be taken. Please try again in a quarter of an hour."),
 }
+_NOT_TAKEN = N_("Your request could not be stored just now. Please send it again in a moment.")
 
 
-def pages(desk: Desk, directory: Directory) -> APIRouter:
+def pages(desk: Desk, directory: Directory) -> APIRouter:  # noqa: C901 - a list of pages
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
@@ -54,11 +57,15 @@ def pages(desk: Desk, directory: Directory) -> APIRouter:
         partner = await _named_partner(directory, form)
         try:
             body = NewRequest.model_validate(from_form(form, locale))
-            await desk.submit(_request_id(form), body.details())
+            await desk.submit(_request_id(form, body), body.details())
         except ValidationError as error:
             return _form(locale, form, _messages(locale, fields_of(error.errors())), partner)
         except Problem as problem:
-            return _form(locale, form, _messages(locale, problem.more.get("errors", [])), partner)
+            # One about no field, too many say, is about the form.
+            errors = problem.more.get("errors") or [{"field": "body", "message": problem.detail}]
+            return _form(locale, form, _messages(locale, errors), partner, status=problem.status)
+        except NotTaken:
+            return _form(locale, form, {"body": gettext(locale, _NOT_TAKEN)}, partner, status=503)
         return _page(locale, "sent.html", 202, email=str(body.merchant.email))
 
     @router.get("/{locale}/requests/{request_id}/confirm")
@@ -78,13 +85,19 @@ def pages(desk: Desk, directory: Directory) -> APIRouter:
     return router
 
 
-def _form(locale: Locale, values: dict[str, str], errors: dict[str, str], partner: dict[str, Any] | None) -> Response:
+def _form(
+    locale: Locale,
+    values: dict[str, str],
+    errors: dict[str, str],
+    partner: dict[str, Any] | None,
+    status: int | None = None,
+) -> Response:
     query = f"?partner={partner['slug']}" if partner else ""
     offered = [key for key in SERVICES if partner is None or key in partner["services"]]
     return _page(
         locale,
         "form.html",
-        422 if errors else 200,
+        status or (422 if errors else 200),
         alternates={one.value: f"/{one.value}/requests/new{query}" for one in Locale},
         values={"request_id": str(uuid4()), **values},
         errors=errors,
@@ -112,12 +125,9 @@ async def _named_partner(directory: Directory, form: dict[str, str]) -> dict[str
         return None
 
 
-def _request_id(form: dict[str, str]) -> UUID:
-    """The id the form was rendered with: a double click sends it twice and is one request."""
-    try:
-        return UUID(form["request_id"])
-    except (KeyError, ValueError):
-        return uuid4()
+def _request_id(form: dict[str, str], body: NewRequest) -> UUID:
+    """From the form's id and what it says: a double click is one request, other words are another."""
+    return derived_id("form", form.get("request_id") or uuid4(), body.model_dump_json())
 
 
 def _preferred(request: Request) -> Locale:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from babel.numbers import NumberFormatError, parse_decimal
-from pydantic import BaseModel, BeforeValidator, EmailStr, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from shared.contracts.base import Line, Locale, Money, Text
 from shared.contracts.requests import (
@@ -19,6 +19,7 @@ from shared.contracts.requests import (
     StoreUrl,
     merchant_id_of,
 )
+from shared.http import Address
 from shared.taxonomy import ServiceKey
 
 
@@ -31,7 +32,7 @@ def _with_scheme(value: object) -> object:
 
 class NewMerchant(BaseModel):
     name: Line
-    email: EmailStr
+    email: Address
     store_url: Annotated[StoreUrl, BeforeValidator(_with_scheme)]
 
 
@@ -51,7 +52,7 @@ class NewRequest(BaseModel):
     dropshipping: bool = False
 
     def details(self) -> RequestDetails:
-        email = str(self.merchant.email)
+        email = self.merchant.email
         return RequestDetails(
             **self.model_dump(exclude={"merchant"}),
             merchant=Merchant(

@@ -34,6 +34,10 @@ class Composer:
         message = EmailMessage(policy=SMTP)
         message["From"] = self._settings.mail_from
         message["To"] = mail.recipient.email  # the address alone: a name is somebody's text
+        if [one.addr_spec for one in message["To"].addresses] != [
+            mail.recipient.email
+        ] or not mail.recipient.email.isascii():
+            raise ValueError("The recipient is not one plain address.")
         message["Subject"] = block(text, "subject", values).strip()
         message["Message-ID"] = f"<{mail.id}@{self._domain}>"
         message["Date"] = format_datetime(now)

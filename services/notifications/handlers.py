@@ -19,7 +19,7 @@ class Handlers:
 
     async def on_jobs(self, batch: Sequence[Received]) -> None:
         told = [received for received in _news(batch) if isinstance(received.record.fact, TOLD)]
-        wanted = [(received.record.snapshot.partner_id, received.at) for received in told]
+        wanted = {received.record.snapshot.partner_id for received in told}
         partners = await self._teams.of(wanted, self._clock.now())
         await self._queue(
             mail

@@ -27,7 +27,7 @@ def build(service: Service) -> None:
     composer = Composer(settings, Links(settings))
     relay = Relay(settings.smtp_url.get_secret_value())
     for number in range(WORKERS):
-        sender = Sender(outbox, composer, relay, clock, service.metrics)
+        sender = Sender(outbox, composer, relay, clock, service.metrics, service.stopping)
         service.repeats(f"sender-{number}", sender.tick, every=0.2)
     service.repeats("teller", Teller(outbox, service.publisher, clock).tick, every=1.0)
 

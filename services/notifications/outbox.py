@@ -10,7 +10,7 @@ ran out while `sending` is uncertain, and nobody sends it a second time without 
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from pymongo import ReturnDocument, UpdateOne
@@ -20,15 +20,22 @@ from shared.contracts.base import Locale
 from shared.mongo import Database, Document
 
 LEASE_SECONDS = 120
+FINAL_DOT_SECONDS = 600
+"""RFC 5321 4.5.3.2: a client that waits less than ten minutes for the last answer makes duplicates itself."""
 GIVE_UP_AFTER = timedelta(days=3)
 
-FINAL = ("sent", "failed", "uncertain")
+
+class Claim(NamedTuple):
+    """A mail that is one worker's for a while. `owner` is this claim's alone."""
+
+    mail: Mail
+    attempts: int
+    owner: UUID
 
 
 class Outbox:
     def __init__(self, database: Database) -> None:
         self._mails = database["mails"]
-        self._owner = uuid4()
 
     async def prepare(self) -> None:
         await self._mails.create_index(["state", "next_at"])
@@ -41,33 +48,39 @@ class Outbox:
         if mails:
             await self._mails.bulk_write([_wanted(mail, now) for mail in mails], ordered=False)
 
-    async def claim(self, now: datetime) -> tuple[Mail, int] | None:
-        """The next mail that is due and how often it has been tried; it is this worker's until the lease runs out."""
+    async def claim(self, now: datetime) -> Claim | None:
+        """The next mail that is due; it is this worker's until the lease runs out."""
+        owner = uuid4()
         due = {"state": "queued", "next_at": {"$lte": now}}
         abandoned = {"state": "claimed", "$expr": {"$lt": ["$lease_until", "$$NOW"]}}
-        lease = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
         document = await self._mails.find_one_and_update(
             {"$or": [due, abandoned]},
-            [{"$set": {"state": "claimed", "owner": self._owner, "lease_until": lease}}],
+            [{"$set": {"state": "claimed", "owner": owner, "lease_until": _from_now(LEASE_SECONDS)}}],
             sort=[("next_at", 1)],
             return_document=ReturnDocument.AFTER,
         )
-        return (_mail(document), document["attempts"]) if document else None
+        return Claim(_mail(document), document["attempts"], owner) if document else None
 
-    async def begin(self, mail_id: UUID) -> bool:
-        """The last step before the message itself goes out. False when the lease has been lost meanwhile."""
-        return await self._move(mail_id, "claimed", {"state": "sending"})
+    async def begin(self, claim: Claim) -> bool:
+        """The last step before the message itself goes out, with a lease that outlasts the longest answer. False when
+        the claim has been lost meanwhile.
+        """
+        result = await self._mails.update_one(
+            {"_id": claim.mail.id, "owner": claim.owner, "state": "claimed"},
+            [{"$set": {"state": "sending", "lease_until": _from_now(FINAL_DOT_SECONDS + 60)}}],
+        )
+        return result.modified_count == 1
 
-    async def retry(self, mail_id: UUID, next_at: datetime, error: str) -> None:
+    async def retry(self, claim: Claim, next_at: datetime, error: str) -> None:
         """It has certainly not been delivered: try again later."""
         await self._mails.update_one(
-            {"_id": mail_id, "owner": self._owner, "state": {"$in": ["claimed", "sending"]}},
+            _ours(claim),
             {"$set": {"state": "queued", "next_at": next_at, "error": error}, "$inc": {"attempts": 1}},
         )
 
-    async def end(self, mail_id: UUID, state: str, now: datetime, error: str = "") -> None:
+    async def end(self, claim: Claim, state: str, now: datetime, error: str = "") -> None:
         await self._mails.update_one(
-            {"_id": mail_id, "owner": self._owner, "state": {"$in": ["claimed", "sending"]}},
+            _ours(claim),
             {"$set": {"state": state, "ended_at": now, "error": error, "told": False}, "$inc": {"attempts": 1}},
         )
 
@@ -85,9 +98,14 @@ class Outbox:
     async def mark_told(self, mail_ids: Sequence[UUID]) -> None:
         await self._mails.update_many({"_id": {"$in": list(mail_ids)}}, {"$set": {"told": True}})
 
-    async def _move(self, mail_id: UUID, before: str, fields: dict[str, Any]) -> bool:
-        result = await self._mails.update_one({"_id": mail_id, "owner": self._owner, "state": before}, {"$set": fields})
-        return result.modified_count == 1
+
+def _ours(claim: Claim) -> Document:
+    return {"_id": claim.mail.id, "owner": claim.owner, "state": {"$in": ["claimed", "sending"]}}
+
+
+def _from_now(seconds: int) -> Document:
+    """So many seconds from now by the server's clock."""
+    return {"$add": ["$$NOW", seconds * 1000]}
 
 
 def _wanted(mail: Mail, now: datetime) -> UpdateOne:

@@ -1,17 +1,17 @@
 """The workers that send. One recipient per SMTP transaction, and a plain word for each way it can end."""
 
+import asyncio
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
-from aiosmtplib.errors import SMTPDataError
+from aiosmtplib.errors import SMTPDataError, SMTPRecipientRefused
 from jinja2 import TemplateError
 
 from services.notifications.compose import Composer
-from services.notifications.mail import Mail
-from services.notifications.outbox import GIVE_UP_AFTER, Outbox
+from services.notifications.outbox import FINAL_DOT_SECONDS, GIVE_UP_AFTER, Claim, Outbox
 from shared.clock import Clock
 from shared.commands import command
 from shared.contracts.base import Message
@@ -24,10 +24,8 @@ from shared.topics import MAILS
 
 log = get_logger(__name__)
 
-FINAL_DOT_SECONDS = 600
-"""RFC 5321 4.5.3.2: a client that waits less than ten minutes for the last answer makes duplicates itself."""
-
 AWAY = (SMTPException, OSError, TimeoutError)
+NOT_A_MAIL = (ValueError, LookupError, AttributeError, TypeError, TemplateError)
 
 
 class Relay:
@@ -49,49 +47,59 @@ class Relay:
 
 
 class Sender:
-    """Sends what is due until nothing is, then returns."""
+    """Sends what is due until nothing is, or the process is stopping, then returns."""
 
-    def __init__(self, outbox: Outbox, composer: Composer, relay: Relay, clock: Clock, metrics: Metrics) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts, named
+        self,
+        outbox: Outbox,
+        composer: Composer,
+        relay: Relay,
+        clock: Clock,
+        metrics: Metrics,
+        stopping: asyncio.Event,
+    ) -> None:
         self._outbox = outbox
         self._composer = composer
         self._relay = relay
         self._clock = clock
         self._metrics = metrics
+        self._stopping = stopping
 
     async def tick(self) -> None:
-        claimed = await self._outbox.claim(self._clock.now())
-        if claimed is None:
+        claim = await self._outbox.claim(self._clock.now())
+        if claim is None:
             return
         connection = self._relay.connection()
         try:
-            while claimed is not None:
-                with bound_contextvars(correlation_id=str(claimed[0].correlation_id)):
-                    await self._send(connection, *claimed)
-                claimed = await self._outbox.claim(self._clock.now())
+            while claim is not None:
+                with bound_contextvars(correlation_id=str(claim.mail.correlation_id)):
+                    await self._send(connection, claim)
+                claim = None if self._stopping.is_set() else await self._outbox.claim(self._clock.now())
         finally:
             connection.close()
 
-    async def _send(self, connection: SMTP, mail: Mail, attempts: int) -> None:
+    async def _send(self, connection: SMTP, claim: Claim) -> None:
         try:
-            message = self._composer.compose(mail, self._clock.now())
-        except (ValueError, TemplateError) as error:
+            message = self._composer.compose(claim.mail, self._clock.now())
+        except NOT_A_MAIL as error:
             # Trying again would not help, and a mail that cannot be written must not stop those behind it.
-            log.exception("mail_not_composed", mail_id=str(mail.id), template=mail.template)
-            await self._end(mail, "failed", f"{type(error).__name__}: {error}")
+            log.exception("mail_not_composed", mail_id=str(claim.mail.id), template=claim.mail.template, exc_info=error)
+            await self._end(claim, "failed", f"{type(error).__name__}: {error}")
             return
         try:
             await self._until_data(connection, message)
-        except SMTPResponseException as refusal:
-            await self._refused(mail, attempts, refusal)
+        except (SMTPRecipientRefused, UnicodeError) as refusal:
+            await self._refused(claim, refusal)
             return
         except AWAY as error:
+            # What the server says of the session (a password, say) is no judgement on this mail.
             connection.close()
-            await self._later(mail, attempts, f"{type(error).__name__}: {error}")
+            await self._later(claim, f"{type(error).__name__}: {error}")
             return
-        if not await self._outbox.begin(mail.id):
+        if not await self._outbox.begin(claim):
             connection.close()  # another worker has it; the transaction is dropped with the connection
             return
-        await self._data(connection, mail, attempts, message)
+        await self._data(connection, claim, message)
 
     async def _until_data(self, connection: SMTP, message: EmailMessage) -> None:
         """Everything before the message itself: whatever fails here has certainly not delivered it."""
@@ -101,37 +109,41 @@ class Sender:
         await connection.mail(message["From"].addresses[0].addr_spec)
         await connection.rcpt(message["To"].addresses[0].addr_spec)
 
-    async def _data(self, connection: SMTP, mail: Mail, attempts: int, message: EmailMessage) -> None:
+    async def _data(self, connection: SMTP, claim: Claim, message: EmailMessage) -> None:
         try:
             await connection.data(message.as_bytes(), timeout=FINAL_DOT_SECONDS)
         except SMTPDataError as refusal:
-            await self._refused(mail, attempts, refusal)
+            await self._refused(claim, refusal)
         except AWAY as error:
             connection.close()
-            await self._end(mail, "uncertain", f"{type(error).__name__}: {error}")
+            await self._end(claim, "uncertain", f"{type(error).__name__}: {error}")
         else:
-            await self._end(mail, "sent")
+            await self._end(claim, "sent")
 
-    async def _refused(self, mail: Mail, attempts: int, refusal: SMTPResponseException) -> None:
-        """4xx: the server says to come again. 5xx: it says never."""
-        if 400 <= refusal.code < 500:
-            await self._later(mail, attempts, f"{refusal.code} {refusal.message}")
+    async def _refused(self, claim: Claim, refusal: Exception) -> None:
+        """4xx: the server says to come again. Anything else: never."""
+        if isinstance(refusal, SMTPResponseException) and 400 <= refusal.code < 500:
+            await self._later(claim, str(refusal))
         else:
-            await self._end(mail, "failed", f"{refusal.code} {refusal.message}")
+            await self._end(claim, "failed", str(refusal))
 
-    async def _later(self, mail: Mail, attempts: int, error: str) -> None:
-        delay = retry_delay(attempts)
+    async def _later(self, claim: Claim, error: str) -> None:
+        delay = retry_delay(claim.attempts)
         if delay is None:
-            await self._end(mail, "failed", error)
+            await self._end(claim, "failed", error)
             return
-        log.warning("mail_retried", mail_id=str(mail.id), template=mail.template, attempts=attempts + 1, error=error)
+        mail = claim.mail
+        log.warning(
+            "mail_retried", mail_id=str(mail.id), template=mail.template, attempts=claim.attempts + 1, error=error
+        )
         self._metrics.mails.labels(mail.template, "retried").inc()
-        await self._outbox.retry(mail.id, self._clock.now() + delay, error)
+        await self._outbox.retry(claim, self._clock.now() + delay, error)
 
-    async def _end(self, mail: Mail, state: str, error: str = "") -> None:
+    async def _end(self, claim: Claim, state: str, error: str = "") -> None:
+        mail = claim.mail
         log.info("mail_ended", mail_id=str(mail.id), template=mail.template, state=state, error=error)
         self._metrics.mails.labels(mail.template, state).inc()
-        await self._outbox.end(mail.id, state, self._clock.now(), error)
+        await self._outbox.end(claim, state, self._clock.now(), error)
 
 
 def retry_delay(attempts: int) -> timedelta | None:

@@ -1,6 +1,6 @@
 """Whom to write to at a partner: a projection of `partners`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,20 +23,22 @@ def on_partner(received: Received) -> Iterable[Write]:
 class Teams:
     def __init__(self, database: Database) -> None:
         self._teams = database[COLLECTION]
+        self._missed: dict[UUID, datetime] = {}
 
-    async def of(self, wanted: Sequence[tuple[UUID, datetime]], now: datetime) -> dict[UUID, Partner]:
-        """The partners with these ids, each asked for by a record of that time.
+    async def of(self, ids: Collection[UUID], now: datetime) -> dict[UUID, Partner]:
+        """The partners with these ids.
 
         `partners` and `jobs.events` are read at their own pace, so a partner may be missing for a moment: raises
-        Transient while the asking record is fresh, and Invalid when the partner has had its time to appear.
+        Transient for a minute after it was first missed, and Invalid when it has had its time to appear.
         """
-        ids = {partner_id for partner_id, _ in wanted}
         cursor = self._teams.find({"_id": {"$in": list(ids)}})
         found = {document["_id"]: _partner(document) async for document in cursor}
-        for partner_id, asked_at in wanted:
-            if partner_id not in found and now - asked_at < PATIENCE:
+        for partner_id in ids:
+            if partner_id in found:
+                self._missed.pop(partner_id, None)
+            elif now - self._missed.setdefault(partner_id, now) < PATIENCE:
                 raise Transient(f"Partner {partner_id} is not known yet.")
-            if partner_id not in found:
+            else:
                 raise Invalid("unknown-partner", f"There is no partner {partner_id}.")
         return found
 

@@ -56,13 +56,17 @@ Text = Annotated[
 ]
 """Several lines of somebody's text, at most 8,192 characters."""
 
-Email = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f<>\"]+@[^@\s\x00-\x1f\x7f<>\"]+$"
-    ),
-]
-"""An address as it stands in a record. Doors to the outside check it more strictly before it becomes one."""
+
+def address_key(email: str) -> str:
+    """Two spellings of one address have one key. Records hold ASCII addresses, so lower case is all there is to it."""
+    return email.strip().lower()
+
+
+_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
+
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=_ADDRESS)]
+"""One plain ASCII address: what can stand in a header and be given to any mail server. Doors to the outside bring an
+international domain into this form (`shared.http.Address`)."""
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 

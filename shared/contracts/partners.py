@@ -52,11 +52,11 @@ class Profile(Contract):
     name: Line
     about: Text
     main_language: Locale
-    languages: tuple[Language, ...]
+    languages: Annotated[tuple[Language, ...], Field(max_length=20)]
     country: Country
     published: bool
-    portfolio: tuple[str, ...] = ()
-    services: tuple[Offer, ...]
+    portfolio: Annotated[tuple[Annotated[str, Field(max_length=300)], ...], Field(max_length=20)] = ()
+    services: Annotated[tuple[Offer, ...], Field(max_length=60)]
 
 
 class Partner(Snapshot):
@@ -76,7 +76,7 @@ class Partner(Snapshot):
 class RegisterPartner(Message):
     profile: Profile
     preferences: Preferences
-    members: tuple[Member, ...]
+    members: Annotated[tuple[Member, ...], Field(max_length=500)]
     actor: Actor
 
 

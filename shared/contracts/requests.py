@@ -8,7 +8,19 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.base import Actor, Contract, Email, Line, Locale, Message, Money, Snapshot, Text, derived_id
+from shared.contracts.base import (
+    Actor,
+    Contract,
+    Email,
+    Line,
+    Locale,
+    Message,
+    Money,
+    Snapshot,
+    Text,
+    address_key,
+    derived_id,
+)
 
 
 class RequestKind(StrEnum):
@@ -50,7 +62,7 @@ class Merchant(Contract):
 
 def merchant_id_of(email: str) -> UUID:
     """The merchant that this address is."""
-    return derived_id("merchant", email.strip().casefold())
+    return derived_id("merchant", address_key(email))
 
 
 class RequestDetails(Contract):
