@@ -142,8 +142,8 @@ class Broker:
 
     async def observe_lag(self) -> None:
         self._metrics.lag.clear()
+        await asyncio.gather(*(subscription.learn_position() for subscription in self.subscriptions))
         for subscription in self.subscriptions:
-            await subscription.learn_position()
             for partition, behind in subscription.behind().items():
                 self._metrics.lag.labels(subscription.consumer.group, partition.topic, partition.partition).set(behind)
 
@@ -251,10 +251,13 @@ class Subscription(ConsumerRebalanceListener):
         client = self._client
         if client is None or self.everyone:
             return
-        for partition in client.assignment() - self._done.keys():
-            committed = await client.committed(partition) or 0
-            oldest = (await client.beginning_offsets([partition]))[partition]
-            self._done.setdefault(partition, max(committed, oldest))  # a batch may have ended meanwhile
+        unknown = list(client.assignment() - self._done.keys())
+        if not unknown:
+            return
+        oldest = await client.beginning_offsets(unknown)
+        committed = await asyncio.gather(*(client.committed(partition) for partition in unknown))
+        for partition, offset in zip(unknown, committed, strict=True):
+            self._done.setdefault(partition, max(offset or 0, oldest[partition]))  # a batch may have ended meanwhile
 
     def behind(self) -> dict[TopicPartition, int]:
         """Records in the log after the last handled one, by partition, as of the last fetch."""
