@@ -169,7 +169,7 @@ class Fold(Generic[StateT]):
     def over(self, commands: Sequence[Received]) -> "Fold[StateT]":
         for received in commands:
             command_id = received.record.id
-            outcome = self._stored.outcomes.get(command_id) or self.fresh.get(command_id)
+            outcome = self.fresh.get(command_id) or self._stored.outcomes.get(command_id)
             if outcome is None:
                 outcome = self._decide(received)
                 self.fresh[command_id] = outcome
@@ -197,7 +197,7 @@ class Fold(Generic[StateT]):
                     type=type(fact).__name__,
                     version=self.version,
                     time=at,
-                    fact=fact.model_dump(),
+                    fact=fact.model_dump(mode="json"),
                     causationid=record.id,
                     correlationid=record.correlationid,
                     traceparent=record.traceparent,

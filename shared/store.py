@@ -1,6 +1,6 @@
 """Where aggregates live: one document each, changed by compare-and-set only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -31,12 +31,32 @@ class Outcome:
 
     def document(self) -> Document:
         if self.version is not None:
-            return {"id": self.command_id, "version": self.version}
-        return {"id": self.command_id, "code": self.code, "reason": self.reason}
+            return {"id": self.command_id.bytes, "version": self.version}
+        return {"id": self.command_id.bytes, "code": self.code, "reason": self.reason}
 
     @classmethod
     def of(cls, document: Document) -> "Outcome":
-        return cls(document["id"], document.get("version"), document.get("code", ""), document.get("reason", ""))
+        command_id = UUID(bytes=document["id"])
+        return cls(command_id, document.get("version"), document.get("code", ""), document.get("reason", ""))
+
+
+class Remembered(Mapping[UUID, Outcome]):
+    """The ring as it was read: hundreds of outcomes of which a batch asks for few, so each is made when it is asked for."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = {document["id"]: document for document in documents}
+
+    def __getitem__(self, command_id: UUID) -> Outcome:
+        return Outcome.of(self._documents[command_id.bytes])
+
+    def __iter__(self) -> Iterator[UUID]:
+        return (UUID(bytes=raw) for raw in self._documents)
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def __contains__(self, command_id: object) -> bool:
+        return isinstance(command_id, UUID) and command_id.bytes in self._documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +73,16 @@ class Entry:
     traceparent: str | None = None
 
     def document(self) -> Document:
-        return {name: getattr(self, name) for name in self.__slots__}
+        ids = {name: getattr(self, name).bytes for name in _IDS}
+        return {**{name: getattr(self, name) for name in self.__slots__}, **ids}
 
     @classmethod
     def of(cls, document: Document) -> "Entry":
-        return cls(**document)
+        return cls(**{**document, **{name: UUID(bytes=document[name]) for name in _IDS}})
+
+
+_IDS = ("id", "causationid", "correlationid")
+"""Ids inside arrays are stored as 16 raw bytes: the driver makes each UUID in Python, and most are never looked at."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +93,7 @@ class Stored(Generic[StateT]):
     state: StateT | None = None
     version: int = 0
     revision: int = 0
-    outcomes: dict[UUID, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[UUID, Outcome] = field(default_factory=dict)
     outbox: tuple[Entry, ...] = ()
 
 
@@ -125,14 +150,14 @@ class MongoAggregateStore(Generic[StateT]):
             state=self._state.model_validate(document["state"]) if document["state"] is not None else None,
             version=document["version"],
             revision=document["revision"],
-            outcomes={entry["id"]: Outcome.of(entry) for entry in document["applied"]},
+            outcomes=Remembered(document["applied"]),
             outbox=tuple(Entry.of(entry) for entry in document["outbox"]),
         )
 
 
 def _state(change: Change[Any]) -> Document:
     """Field by field where there is a state already, so that an older release does not erase what a newer one knows."""
-    fields = change.state.model_dump() if change.state is not None else None
+    fields = change.state.model_dump(mode="json") if change.state is not None else None
     if fields is None or not change.had_state:
         return {"state": fields}
     return {f"state.{name}": value for name, value in fields.items()}
