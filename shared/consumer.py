@@ -19,11 +19,13 @@ from shared.failures import Draining, Invalid, Wedged, is_transient
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.publisher import Outgoing, Publisher, key_of
-from shared.topics import Topic, dead_letters_of
+from shared.topics import MAX_MESSAGE_BYTES, Topic, dead_letters_of
 
 log = get_logger(__name__)
 
 REPLAY_HEADER = "x-replay-id"
+CUT_BYTES = 64 * 1024
+"""How much is kept of a record that no dead letter can hold."""
 PATIENCE_SECONDS = 60.0
 """Well below aiokafka's `max_poll_interval_ms` of five minutes."""
 
@@ -89,11 +91,13 @@ class Consumer:
         publisher: Publisher,
         metrics: Metrics,
         clock: Clock | None = None,
+        everyone: bool = False,
         backoff: Callable[[int], float] = lambda attempt: min(0.1 * 2**attempt, 10.0),
     ) -> None:
         self.service = service
         self.group = group
         self.topics = {topic.name: topic for topic in topics}
+        self._everyone = everyone
         self._handler = handler
         self._publisher = publisher
         self._metrics = metrics
@@ -210,14 +214,16 @@ class Consumer:
         return Dead(raw, "bug", f"{type(bug).__name__}: {bug}", bug=True)
 
     async def _put_aside(self, dead: Sequence[Dead]) -> None:
-        if not dead:
-            return
-        letters = [self._letter(one) for one in dead]
-        await self._patiently(lambda: self._publisher.publish(letters))
+        """A group puts aside. What every replica hears for itself has no place in the log that would remember it: each
+        replica would put the same record aside at each of its starts. There the log line is all.
+        """
+        if dead and not self._everyone:
+            letters = [self._letter(one) for one in dead]
+            await self._patiently(lambda: self._publisher.publish(letters))
         for one in dead:
             self._metrics.dead_letters.labels(self.group, one.reason).inc()
             log.warning(
-                "dead_letter",
+                "record_skipped" if self._everyone else "dead_letter",
                 group=self.group,
                 topic=one.raw.topic,
                 partition=one.raw.partition,
@@ -238,9 +244,13 @@ class Consumer:
             "x-original-timestamp": str(raw.timestamp),
             "x-failed-at": self._clock.now().isoformat(),
         }
-        ours = [(name, value.encode()) for name, value in headers.items()]
-        theirs = [(name, value if value is not None else b"") for name, value in raw.headers if name not in headers]
-        return Outgoing(dead_letters_of(self.service), raw.key, raw.value or b"", [*theirs, *ours])
+        theirs = [header for header in raw.headers if header[0] not in headers]
+        value = raw.value
+        if _size(raw) > MAX_MESSAGE_BYTES:  # Kafka counts compressed bytes; where it was found it still stands whole
+            headers["x-cut-from"] = str(len(value or b""))
+            theirs, value = [], value and value[:CUT_BYTES]
+        ours = [(name, text.encode()) for name, text in headers.items()]
+        return Outgoing(dead_letters_of(self.service), raw.key, value, [*theirs, *ours])
 
 
 class Stopped(Exception):  # noqa: N818 - a state, not an error
@@ -285,6 +295,10 @@ def _time_of(raw: RawRecord) -> datetime:
         return from_timestamp(raw.timestamp)
     except (ValueError, OverflowError):
         raise Invalid("bad-time", f"{raw.timestamp} ms is no time.") from None
+
+
+def _size(raw: RawRecord) -> int:
+    return len(raw.value or b"") + sum(len(name) + len(value or b"") for name, value in raw.headers)
 
 
 def _checked(raw: RawRecord, record: Any) -> Any:

@@ -19,7 +19,7 @@ from shared.topics import MIB
 STOP_SECONDS = 10.0
 PUBLISH_SECONDS = 30.0
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Outgoing:
 
     topic: str
     key: bytes | None
-    value: bytes
+    value: bytes | None
     headers: Headers = ()
 
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from shared.aggregate import Aggregate, AggregateLoop
 from shared.clock import Clock, SystemClock
 from shared.commands import Commander, Policy, Reaction
-from shared.consumer import Consumer, Handler
+from shared.consumer import Consumer, Handler, Received
 from shared.contracts.base import Message
 from shared.failures import is_transient
 from shared.fetching import Broker, Subscription
@@ -74,9 +74,24 @@ class Service:
         start or from now.
         """
         consumer = Consumer(
-            self.name, group, topics, handler, publisher=self.publisher, metrics=self.metrics, clock=self.clock
+            self.name,
+            group,
+            topics,
+            handler,
+            publisher=self.publisher,
+            metrics=self.metrics,
+            clock=self.clock,
+            everyone=everyone,
         )
         self.hearings.append(Hearing(consumer, everyone, from_start))
+
+    def inspects(self, group: str, topics: Sequence[Topic]) -> None:
+        """Only put aside what cannot be read: for topics that nobody else hears as a group."""
+
+        async def ignore(_batch: Sequence[Received]) -> None:
+            return
+
+        self.hears(group, topics, ignore)
 
     def owns(self, aggregate: Aggregate[Any]) -> None:
         """Be the one owner of `aggregate`: its loop behind its one door."""
@@ -184,9 +199,12 @@ class Process:
         repeated = [task for task in self._running if task.get_name() in self._service.tasks]
         if repeated:  # a mail that is being sent is sent to its end
             await asyncio.wait(repeated, timeout=self._service.settings.drain_seconds)
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        while self._running:
+            for task in self._running:
+                task.cancel()
+            # Asked again until it is heard: a driver in between may swallow a cancellation, and we would wait for ever.
+            _, left = await asyncio.wait(self._running, timeout=1.0)
+            self._running = list(left)
         await self._broker.stop()
         await self._publisher.stop()
         await self._mongo.close()

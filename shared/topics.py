@@ -98,7 +98,7 @@ REPLIES = Topic(
     "replies",
     "command id",
     ("leads", "matching", "jobs", "gateway"),
-    ("leads.replies*", "gateway.replies*"),
+    ("leads.replies*", "gateway.replies*", "gateway.unreadable-replies"),
     Codec(replies.REPLIES),
     kept=timedelta(hours=1),
 )

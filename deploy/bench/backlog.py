@@ -16,7 +16,8 @@ from shared.topics import DEAD_LETTERS_CONFIG, JOB_COMMANDS, JOB_EVENTS, MATCHES
 _AT_ONCE = 2_000
 _TEXT = (
     "Thank you for your message. We have looked at your shop and think that three days are enough for the product "
-    "page; the reviews can stay where they are. Could you send us the logo as a vector file? 商品ページの件、了解しました。"
+    "page; the reviews can stay where they are. Could you send us the logo as a vector file? "
+    "商品ページの件、了解しました。"
 )
 
 

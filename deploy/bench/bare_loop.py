@@ -7,13 +7,14 @@ a restart would heal that.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from pymongo import UpdateOne
 
-from deploy.bench.same_work import MANY, Json, Refused, decide, entry, event, reply, time_of, timer
+from deploy.bench.same_work import MANY, Json, Refused, decide, entry, event, loaded, reply, stored, time_of, timer
 from shared.mongo import Collection, Mongo
 from shared.publisher import PRODUCER_SETTINGS
 from shared.settings import Settings
@@ -28,8 +29,8 @@ class Bare:
         self._jobs = jobs
         self._producer = producer
 
-    async def handle(self, raws: list[ConsumerRecord]) -> None:
-        records = MANY.validate_json(b"[" + b",".join([raw.value for raw in raws]) + b"]")
+    async def handle(self, raws: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        records = MANY.validate_json(b"[" + b",".join([raw.value or b"" for raw in raws]) + b"]")
         groups: dict[Any, list[tuple[Json, Any]]] = {}
         for raw, record in zip(raws, records, strict=True):
             groups.setdefault(record["subject"], []).append((record, time_of(raw.timestamp)))
@@ -56,20 +57,21 @@ class Bare:
         outbox: list[Json] = []
         outcomes: list[tuple[Json, Any, Json]] = []
         for record, at in commands:
-            outcome = known.get(record["id"])
+            outcome = known.get(record["id"].bytes)
             if outcome is not None:
-                outbox = [one for one in doc["outbox"] if one["causationid"] == record["id"]] + outbox if doc else []
+                again = [one for one in doc["outbox"] if one["causationid"] == outcome["id"]] if doc else []
+                outbox = [loaded(one) for one in again] + outbox
             else:
                 try:
                     if decided := decide(state, record, at):
                         kind, fact, state = decided
                         version += 1
                         state["version"] = version
-                        outbox.append(entry(record, 0, kind, fact, version, at))
-                    outcome = {"id": record["id"], "version": version}
+                        outbox.append(entry(record, kind, fact, version, at))
+                    outcome = {"id": record["id"].bytes, "version": version}
                 except Refused as refused:
-                    outcome = {"id": record["id"], "code": refused.args[0], "reason": refused.args[1]}
-                known[record["id"]] = outcome
+                    outcome = {"id": record["id"].bytes, "code": refused.args[0], "reason": refused.args[1]}
+                known[outcome["id"]] = outcome
                 fresh.append(outcome)
             outcomes.append((record, at, outcome))
         key = str(subject).encode()
@@ -88,7 +90,7 @@ class Bare:
             "revision": revision + 1,
             "version": version,
             "state": state,
-            "outbox": outbox,
+            "outbox": [stored(one) for one in outbox],
             "timer": timer(state),
         }
         update = {"$set": changes, "$push": {"applied": {"$each": fresh, "$slice": -RING}}}

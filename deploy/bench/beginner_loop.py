@@ -4,25 +4,26 @@ It changes the same state and says the same event and reply, and keeps `acks="al
 It is not as safe as a whole: it acknowledges first, so a crash loses commands.
 """
 
+import logging
 from typing import Any
 
 import uvloop
 from faststream import FastStream
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
+from faststream.kafka.annotations import KafkaMessage
 
-from deploy.bench.same_work import MANY, decide, entry, event, reply, time_of, timer
+from deploy.bench.same_work import Command, decide, entry, event, reply, time_of, timer
 from shared.mongo import Mongo
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES
 
 settings = Settings()
-broker = KafkaBroker(settings.kafka_bootstrap_servers, acks="all", enable_idempotence=True, logger=None)
+broker = KafkaBroker(settings.kafka_bootstrap_servers, acks="all", enable_idempotence=True)
 jobs = Mongo.connect(settings.mongodb_uri.get_secret_value()).database(settings.database("jobs"))["jobs"]
 
 
 @broker.subscriber(settings.named(JOB_COMMANDS.name), group_id=settings.named("jobs"), auto_offset_reset="earliest")
-async def handle(body: bytes, message: KafkaMessage) -> None:
-    [record] = MANY.validate_json(b"[" + body + b"]")
+async def handle(record: Command, message: KafkaMessage) -> None:
     raw: Any = message.raw_message
     at = time_of(raw.timestamp)
     found = await jobs.find_one({"_id": record["subject"]})
@@ -31,7 +32,7 @@ async def handle(body: bytes, message: KafkaMessage) -> None:
         return
     kind, fact, state = decided
     state["version"] += 1
-    version, said = state["version"], entry(record, 0, kind, fact, state["version"], at)
+    version, said = state["version"], entry(record, kind, fact, state["version"], at)
     fields = {"version": version, "state": state, "timer": timer(state)}
     await jobs.update_one({"_id": record["subject"]}, {"$set": fields}, upsert=True)
     key = str(record["subject"]).encode()
@@ -41,4 +42,4 @@ async def handle(body: bytes, message: KafkaMessage) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(FastStream(broker).run())
+    uvloop.run(FastStream(broker).run(log_level=logging.WARNING))

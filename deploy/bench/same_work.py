@@ -1,8 +1,9 @@
 """What the bare and the beginner's loop do to a job, with plain dictionaries: the same documents and the same records
-as the jobs service makes, for the two commands of the backlog."""
+as the jobs service makes, for the two commands of the backlog. What is stored are JSON's values, as there.
+"""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID, uuid5
 
 from pydantic import Field, TypeAdapter
@@ -17,15 +18,15 @@ Json = dict[str, Any]
 
 class Actor(TypedDict):
     kind: ActorKind
-    partner_id: UUID | None
-    member_id: UUID | None
-    merchant_id: UUID | None
+    partner_id: str | None
+    member_id: str | None
+    merchant_id: str | None
     name: str
 
 
 class CreateJob(TypedDict):
-    request_id: UUID
-    partner_id: UUID
+    request_id: str
+    partner_id: str
     details: RequestDetails
     reply_window_seconds: int
     remind_before_seconds: tuple[int, ...]
@@ -56,8 +57,11 @@ class SendMessageRecord(_Envelope):
     data: SendMessage
 
 
-Record = Annotated[CreateJobRecord | SendMessageRecord, Field(discriminator="type")]
-MANY: TypeAdapter[list[Any]] = TypeAdapter(list[Record])
+if TYPE_CHECKING:  # the rules below take it for what it is, a dictionary
+    Command = Json
+else:
+    Command = Annotated[CreateJobRecord | SendMessageRecord, Field(discriminator="type")]
+MANY: TypeAdapter[list[Any]] = TypeAdapter(list[Command])
 
 
 class Refused(Exception):  # noqa: N818 - a business answer
@@ -85,22 +89,23 @@ def decide(state: Json | None, record: Json, at: datetime) -> tuple[str, Json, J
 
 def _create(record: Json, data: Json, at: datetime) -> tuple[str, Json, Json]:
     fact = {name: data[name] for name in ("reply_window_seconds", "remind_before_seconds", "request_id", "partner_id")}
-    fact["details"] = data["details"].model_dump()
+    fact["details"] = data["details"].model_dump(mode="json")
     deadline = at + timedelta(seconds=data["reply_window_seconds"])
+    now = text(at)
     state = {
         "version": 0,
-        "job_id": record["subject"],
+        "job_id": str(record["subject"]),
         "request_id": data["request_id"],
         "partner_id": data["partner_id"],
         "details": fact["details"],
         "status": "new",
         "turn": "new",
-        "created_at": at,
-        "deadline": deadline,
-        "remind_at": sorted(deadline - timedelta(seconds=before) for before in data["remind_before_seconds"]),
+        "created_at": now,
+        "deadline": text(deadline),
+        "remind_at": sorted(text(deadline - timedelta(seconds=before)) for before in data["remind_before_seconds"]),
         "introduced": False,
         "first_reply_at": None,
-        "last_activity_at": at,
+        "last_activity_at": now,
         "assignees": [],
         "messages": 0,
         "comments": 0,
@@ -115,9 +120,10 @@ def _partner_writes(state: Json, data: Json, at: datetime) -> tuple[str, Json, J
         raise Refused(state["status"], "This job is closed.")
     first = state["first_reply_at"] is None
     status = state["status"] if state["status"] in ("inactive", "completed") else "replied"
-    changed = {**state, "status": status, "turn": "replied", "messages": state["messages"] + 1, "last_activity_at": at}
+    now = text(at)
+    changed = {**state, "status": status, "turn": "replied", "messages": state["messages"] + 1, "last_activity_at": now}
     if first:
-        changed |= {"introduced": True, "first_reply_at": at}
+        changed |= {"introduced": True, "first_reply_at": now}
     return "JobReplied", {"text": data["text"], "first": first, "actor": data["actor"]}, changed
 
 
@@ -131,7 +137,7 @@ def _merchant_writes(state: Json, data: Json, at: datetime) -> tuple[str, Json, 
         "status": status,
         "turn": state["turn"] if waiting else "awaiting_reply",
         "messages": state["messages"] + 1,
-        "last_activity_at": at,
+        "last_activity_at": text(at),
     }
     return "MerchantReplied", {"text": data["text"], "actor": data["actor"]}, changed
 
@@ -140,14 +146,14 @@ def timer(state: Json) -> Json | None:
     if state["status"] not in ("new", "opened"):
         return None
     if state["remind_at"]:
-        return {"kind": "remind", "due_at": state["remind_at"][0]}
-    return {"kind": "expire", "due_at": state["deadline"]}
+        return {"kind": "remind", "due_at": datetime.fromisoformat(state["remind_at"][0])}
+    return {"kind": "expire", "due_at": datetime.fromisoformat(state["deadline"])}
 
 
-def entry(record: Json, number: int, kind: str, fact: Json, version: int, at: datetime) -> Json:
-    """An event as the outbox keeps it."""
+def entry(record: Json, kind: str, fact: Json, version: int, at: datetime) -> Json:
+    """What there is to an event, besides the snapshot."""
     return {
-        "id": uuid5(NAMESPACE, f"event/{record['id']}/{number}"),
+        "id": uuid5(NAMESPACE, f"event/{record['id']}/0"),
         "type": kind,
         "version": version,
         "time": at,
@@ -156,6 +162,18 @@ def entry(record: Json, number: int, kind: str, fact: Json, version: int, at: da
         "correlationid": record["correlationid"],
         "traceparent": None,
     }
+
+
+def stored(entry: Json) -> Json:
+    """An event as the outbox keeps it: with its ids as 16 bytes."""
+    return {**entry, **{name: entry[name].bytes for name in _IDS}}
+
+
+def loaded(entry: Json) -> Json:
+    return {**entry, **{name: UUID(bytes=entry[name]) for name in _IDS}}
+
+
+_IDS = ("id", "causationid", "correlationid")
 
 
 def event(entry: Json, subject: UUID, state: Json) -> bytes:
@@ -191,6 +209,11 @@ def reply(record: Json, kind: str, data: Json, at: datetime) -> bytes:
             "data": data,
         }
     )
+
+
+def text(at: datetime) -> str:
+    """A time as JSON has it."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def time_of(milliseconds: int) -> datetime:

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from pydantic import SecretStr
 
 from deploy.bench.backlog import backlog, lay_down
 from deploy.local.parts import choose_port
@@ -29,7 +30,7 @@ MODULES = {
 }
 WARM_UP = 0.1
 _ROOT = Path(__file__).parents[2]
-_LIMIT_SECONDS = 300.0
+_LIMIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -149,14 +150,15 @@ async def _watch(consumer: AIOKafkaConsumer, settings: Settings, process: Manage
     warm: tuple[int, float] | None = None
     async with asyncio.timeout(_LIMIT_SECONDS):
         while True:
-            answered = sum((await consumer.end_offsets(partitions)).values())
+            answered: int = sum((await consumer.end_offsets(partitions)).values())
             if process.pid is None:
                 raise ProcessFailed(f"{process.name} ended.\n{process.tail()}")
-            used = psutil.Process(process.pid).cpu_times()
+            times = psutil.Process(process.pid).cpu_times()
+            used = float(times.user) + float(times.system)
             if warm is None and answered >= commands * WARM_UP:
-                warm = (answered, used.user + used.system)
+                warm = (answered, used)
             if answered >= commands and warm is not None:
-                return (used.user + used.system - warm[1]) / max(answered - warm[0], 1)
+                return (used - warm[1]) / max(answered - warm[0], 1)
             await asyncio.sleep(0.05)
 
 
@@ -173,18 +175,23 @@ async def _topic(settings: Settings, name: str) -> tuple[list[int], int]:
         while len(times) < wanted:
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 times += [record.timestamp for record in records]
-                size += sum(len(record.value) for record in records)
+                size += sum(len(record.value or b"") for record in records)
     finally:
         await consumer.stop()
     return sorted(times), size
 
 
 async def _stored(settings: Settings) -> int:
-    """The size of all jobs; then they go, so that the next turn finds the same empty database."""
+    """The size of what all jobs are and remember; then they go, so that the next turn finds the same empty database.
+
+    Without the outbox, which holds the events of the last batch: where batches begin and end is chance.
+    """
     mongo = Mongo.connect(settings.mongodb_uri.get_secret_value())
     try:
         database = mongo.database(settings.database("jobs"))
-        size = int((await database.command("collStats", "jobs"))["size"])
+        parts = {"$bsonSize": {"state": "$state", "applied": "$applied", "timer": "$timer"}}
+        cursor = await database["jobs"].aggregate([{"$group": {"_id": None, "size": {"$sum": parts}}}])
+        size = int((await cursor.to_list())[0]["size"])
         await mongo.client.drop_database(database.name)
     finally:
         await mongo.close()
@@ -198,7 +205,7 @@ def _partitions(settings: Settings, name: str) -> list[TopicPartition]:
 def _settings(servers: Mapping[str, str], namespace: str) -> Settings:
     return Settings(
         kafka_bootstrap_servers=servers["KAFKA_BOOTSTRAP_SERVERS"],
-        mongodb_uri=servers["MONGODB_URI"],  # type: ignore[arg-type]  # pydantic makes a secret of it
+        mongodb_uri=SecretStr(servers["MONGODB_URI"]),
         namespace=namespace,
         partitions=LOCAL_PARTITIONS,
     )

@@ -22,7 +22,7 @@ from shared.links import Links
 from shared.projection import Projection
 from shared.service import Service, run
 from shared.settings import Settings
-from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REQUESTS, STANDINGS
+from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES, REQUESTS, STANDINGS
 
 PARTNER = Aggregate(
     name="partner",
@@ -47,6 +47,7 @@ def build(service: Service) -> FastAPI:
     service.hears("gateway.requests", [REQUESTS], Projection(database, projections.on_request))
     service.hears("gateway.jobs", [JOB_EVENTS], Projection(database, projections.on_job))
     service.hears("gateway.standings", [STANDINGS], Projection(database, projections.on_standing))
+    service.inspects("gateway.unreadable-replies", [REPLIES])
     hub = Hub(service.metrics, service.stopping)
     service.hears("gateway.live", [JOB_EVENTS], hub.on_jobs, everyone=True, from_start=False)
 

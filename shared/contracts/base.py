@@ -21,7 +21,7 @@ def derived_id(*parts: object) -> UUID:
 class Contract(BaseModel):
     """A value that travels. Frozen; unknown fields are ignored, so that tomorrow's records still parse today."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Message(Contract):

@@ -1,0 +1,241 @@
+"""For each topic of the table: good records, and how to see from outside that each hearing group has handled them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from deploy.market import load_partners
+from services.jobs.job import evolve
+from shared.commands import command
+from shared.contracts.base import SYSTEM, Actor, ActorKind, Message, Record, derived_id
+from shared.contracts.jobs import CreateJob, JobCreated, OpenJob, job_id_of
+from shared.contracts.matching import (
+    Answer,
+    Match,
+    MatchStatus,
+    NoteAnswer,
+    RequestMatched,
+    Selection,
+    SelectPartners,
+    ServiceStanding,
+    StandingChanged,
+)
+from shared.contracts.partners import ChangePreferences, PartnerChanged, Preferences, RegisterPartner, SignInRequested
+from shared.contracts.replies import CommandRejected
+from shared.contracts.requests import (
+    ConfirmRequest,
+    Request,
+    RequestConfirmed,
+    RequestKind,
+    RequestStatus,
+    RequestSubmitted,
+    SubmitRequest,
+)
+from shared.topics import (
+    JOB_COMMANDS,
+    JOB_EVENTS,
+    MATCHES,
+    MATCHING_COMMANDS,
+    PARTNER_COMMANDS,
+    PARTNERS,
+    REPLIES,
+    REQUEST_COMMANDS,
+    REQUESTS,
+    SIGN_INS,
+    STANDINGS,
+)
+from tests.builders import a_merchant, a_partner, an_event, details
+from tests.live.conftest import Jobwire
+
+KNOWN_PARTNER = UUID(str(load_partners()[0]["partner_id"]))
+"""Somebody in the market of the fleet: who is mailed about a job must exist."""
+
+Seen = Callable[[Jobwire], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Good:
+    """Records that belong together, and for each hearing group what there is once it has handled them."""
+
+    records: Sequence[Record]
+    effects: Mapping[str, Seen]
+
+
+def _document(service: str, collection: str, query: Mapping[str, Any]) -> Seen:
+    async def seen(jobwire: Jobwire) -> Any:
+        return await jobwire.database(service)[collection].find_one(dict(query))
+
+    return seen
+
+
+def _command(data: Message, subject: UUID) -> Record:
+    return command(data, subject, source="tests", time=datetime.now(UTC))
+
+
+def _answered(record: Record) -> Seen:
+    async def seen(jobwire: Jobwire) -> bool:
+        return bool([reply for reply in await jobwire.log.read(REPLIES.name) if reply.key == str(record.id).encode()])
+
+    return seen
+
+
+def _at_the_door(group: str, data: Message, subject: UUID) -> Good:
+    record = _command(data, subject)
+    return Good([record], {group: _answered(record)})
+
+
+def _merchant() -> dict[str, Any]:
+    return {"merchant": a_merchant(f"{uuid4().hex}@kettle.example")}
+
+
+def _a_job_command() -> Good:
+    request_id = uuid4()
+    data = CreateJob(
+        request_id=request_id,
+        partner_id=KNOWN_PARTNER,
+        details=details(**_merchant()),
+        reply_window_seconds=3600,
+        remind_before_seconds=(),
+        actor=SYSTEM,
+    )
+    return _at_the_door("jobs", data, job_id_of(request_id, KNOWN_PARTNER))
+
+
+def _a_request_command() -> Good:
+    actor = Actor(kind=ActorKind.MERCHANT)
+    return _at_the_door("leads", SubmitRequest(details=details(**_merchant()), actor=actor), uuid4())
+
+
+def _a_matching_command() -> Good:
+    about = details(RequestKind.DIRECT, partner_id=uuid4(), **_merchant())
+    return _at_the_door("matching", SelectPartners(details=about, partners_per_wave=1, waves=1, actor=SYSTEM), uuid4())
+
+
+def _a_partner_command() -> Good:
+    partner = a_partner(f"Studio {uuid4().hex}", published=False)
+    data = RegisterPartner(
+        profile=partner.profile, preferences=partner.preferences, members=partner.members, actor=SYSTEM
+    )
+    return _at_the_door("gateway", data, partner.partner_id)
+
+
+def _a_request() -> Good:
+    # A direct request to nobody is matched with nobody, so no mails follow from it.
+    about = details(RequestKind.DIRECT, partner_id=uuid4(), **_merchant())
+    request = Request(
+        request_id=uuid4(),
+        status=RequestStatus.CONFIRMED,
+        details=about,
+        submitted_at=datetime.now(UTC),
+        confirmed_at=datetime.now(UTC),
+        version=2,
+    )
+    facts = (RequestSubmitted(details=about), RequestConfirmed())
+    return Good(
+        [an_event(fact, request, subject=request.request_id) for fact in facts],
+        {
+            "matching.requests": _document("matching", "matchs", {"_id": request.request_id}),
+            "notifications.requests": _document("notifications", "mails", {"to": about.merchant.email}),
+            "gateway.requests": _document("gateway", "merchant_view", {"_id": about.merchant.merchant_id}),
+        },
+    )
+
+
+def _a_match() -> Good:
+    about, selection = details(**_merchant()), Selection(partner_id=KNOWN_PARTNER, score=0.0, factors=())
+    match = Match(
+        request_id=uuid4(),
+        details=about,
+        status=MatchStatus.WAITING,
+        wave=1,
+        asked=(),
+        started_at=datetime.now(UTC),
+        version=1,
+    )
+    event = an_event(RequestMatched(details=about, wave=1, selections=(selection,)), match, subject=match.request_id)
+    job_id = job_id_of(match.request_id, KNOWN_PARTNER)
+    return Good([event], {"jobs.matches": _document("jobs", "jobs", {"_id": job_id})})
+
+
+def _a_job_event() -> Good:
+    request_id, about = uuid4(), details(**_merchant())
+    fact = JobCreated(
+        request_id=request_id,
+        partner_id=KNOWN_PARTNER,
+        details=about,
+        reply_window_seconds=3600,
+        remind_before_seconds=(),
+    )
+    job_id = job_id_of(request_id, KNOWN_PARTNER)
+    job = evolve(None, fact, job_id, datetime.now(UTC)).model_copy(update={"version": 1})
+    return Good(
+        [an_event(fact, job, subject=job_id)],
+        {
+            "matching.standings": _document("matching", "job_outcomes", {"_id": job_id}),
+            "notifications.jobs": _document("notifications", "mails", {"about": job_id}),
+            "gateway.jobs": _document("gateway", "job_view", {"_id": job_id}),
+        },
+    )
+
+
+def _a_partner() -> Good:
+    partner = a_partner(f"Studio {uuid4().hex}", published=False)
+    fact = PartnerChanged(profile=partner.profile, preferences=partner.preferences, members=partner.members)
+    return Good(
+        [an_event(fact, partner, subject=partner.partner_id)],
+        {
+            "notifications.partners": _document("notifications", "teams", {"_id": partner.partner_id}),
+            "gateway.partners": _document("gateway", "team_view", {"_id": partner.partner_id}),
+            "leads.partners": _document("leads", "directory", {"_id": partner.partner_id}),
+        },
+    )
+
+
+def _a_standing() -> Good:
+    standing = StandingChanged(partner_id=uuid4(), version=1, services={"seo": ServiceStanding(received=1)})
+    return Good(
+        [_command(standing, standing.partner_id)],
+        {"gateway.standings": _document("gateway", "standing_view", {"_id": standing.partner_id})},
+    )
+
+
+def _a_sign_in() -> Good:
+    email, sign_in_id = f"{uuid4().hex}@hoshi.example", uuid4()
+    return Good(
+        [_command(SignInRequested(email=email, name="Aiko", locale="ja"), sign_in_id)],
+        {"notifications.sign-ins": _document("notifications", "mails", {"to": email})},
+    )
+
+
+def _a_reply() -> Good:
+    return Good([_command(CommandRejected(code="expired", reason="Too late."), uuid4())], {})
+
+
+GOOD: Mapping[str, Callable[[], Good]] = {
+    REQUEST_COMMANDS.name: _a_request_command,
+    MATCHING_COMMANDS.name: _a_matching_command,
+    JOB_COMMANDS.name: _a_job_command,
+    PARTNER_COMMANDS.name: _a_partner_command,
+    REQUESTS.name: _a_request,
+    MATCHES.name: _a_match,
+    JOB_EVENTS.name: _a_job_event,
+    PARTNERS.name: _a_partner,
+    STANDINGS.name: _a_standing,
+    SIGN_INS.name: _a_sign_in,
+    REPLIES.name: _a_reply,
+}
+"""Something good for each topic, about somebody new each time."""
+
+NOBODY = derived_id("nobody in any test")
+
+NAMES_NOTHING: Mapping[str, Callable[[], Message]] = {
+    REQUEST_COMMANDS.name: lambda: ConfirmRequest(actor=SYSTEM),
+    MATCHING_COMMANDS.name: lambda: NoteAnswer(
+        partner_id=NOBODY, answer=Answer.REPLIED, partners_per_wave=1, waves=1, actor=SYSTEM
+    ),
+    JOB_COMMANDS.name: lambda: OpenJob(actor=SYSTEM),
+    PARTNER_COMMANDS.name: lambda: ChangePreferences(preferences=Preferences(), actor=SYSTEM),
+}
+"""For each door a command that makes sense only for an aggregate that exists."""
