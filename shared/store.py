@@ -41,7 +41,7 @@ class Outcome:
 
 
 class Remembered(Mapping[UUID, Outcome]):
-    """The ring as it was read: hundreds of outcomes of which a batch asks for few, so each is made when it is asked for."""
+    """The ring as it was read. A batch asks for few of hundreds of outcomes, so each is made when it is asked for."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._documents = {document["id"]: document for document in documents}

@@ -14,7 +14,7 @@ from uuid import UUID
 import bson
 from mongomock.filtering import filter_applies
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
 from shared.clock import SystemClock
 from shared.mongo import CODEC, Document
@@ -119,8 +119,8 @@ class MemoryCollection:
             query = operation._filter
             try:
                 result = self._update(query, operation._doc, self._matching(query)[:1], upsert=bool(operation._upsert))
-            except DuplicateKeyError as error:
-                errors.append({"index": index, "code": 11000, "errmsg": str(error)})
+            except WriteError as error:  # a duplicate key is one
+                errors.append({"index": index, "code": error.code, "errmsg": str(error)})
                 continue
             matched += result.matched_count
             if result.upserted_id is not None:
@@ -160,7 +160,7 @@ class MemoryCollection:
         for operator, fields in update.items():
             for name, value in fields.items():
                 if operator == "$set" or (operator == "$setOnInsert" and inserting):
-                    after[name] = value
+                    _put(after, name, value)
                 elif operator == "$inc":
                     after[name] = after.get(name, 0) + value
                 elif operator == "$push":
@@ -177,6 +177,21 @@ def _get(document: Any, path: str) -> Any:
     for name in path.split("."):
         document = document.get(name, _MISSING) if isinstance(document, dict) else _MISSING
     return document
+
+
+def _put(document: Document, path: str, value: Any) -> None:
+    """Set a field, also one inside another; what is not there yet is made, as on a server. The one that is there is
+    copied first: the document before the update stays as it was.
+    """
+    name, _, rest = path.partition(".")
+    if not rest:
+        document[name] = value
+        return
+    inside = document.get(name, {})
+    if not isinstance(inside, dict):
+        raise WriteError(f"Cannot create field {rest!r} in element {{{name}: {inside!r}}}", 28)
+    document[name] = dict(inside)
+    _put(document[name], rest, value)
 
 
 def _applies(query: Document, document: Document, now: datetime) -> bool:

@@ -81,6 +81,38 @@ async def test_a_page_that_was_away_too_long_is_told_to_load_again(hub: Hub, mon
     assert (await greeting(small, before))[0] == "reset"
 
 
+async def test_a_page_that_reads_too_slowly_is_told_to_load_again_and_goes_on(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "REMEMBERED", 2)
+    small = Hub(Metrics("tests"), asyncio.Event())
+    async with asyncio.timeout(5), aclosing(small.listen(TEAM, None)) as stream:
+        assert (await anext(stream))[0] == "hello"
+        await tell(small, OPENED, REPLIED, COMMENT)
+        name, cursor, _ = await anext(stream)
+        assert name == "reset"
+        await tell(small, REPLIED)
+        assert (await anext(stream))[2]["type"] == "JobReplied"
+    assert (await greeting(small, cursor))[0] == "hello"
+
+
+async def test_a_stream_ends_after_some_minutes_whatever_there_is_to_tell(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has left the team meanwhile has to ask again, and is not let in."""
+    time = 0.0
+    monkeypatch.setattr(live, "monotonic", lambda: time)
+    async with asyncio.timeout(5), aclosing(hub.listen(TEAM, None)) as stream:
+        assert (await anext(stream))[0] == "hello"
+        time = live.STREAM_SECONDS - 1
+        await tell(hub, OPENED)
+        assert (await anext(stream))[0] == "job"
+        time = live.STREAM_SECONDS
+        await tell(hub, REPLIED)
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+
+
 @pytest.mark.parametrize("since", ["deadbeef-0", "nonsense", "-", "deadbeef-²", "deadbeef--1"])
 async def test_a_page_of_another_replica_or_with_nonsense_is_told_to_load_again(hub: Hub, since: str) -> None:
     assert (await greeting(hub, since))[0] == "reset"

@@ -12,6 +12,7 @@ from shared.contracts.jobs import (
     Job,
     JobMarkedInactive,
     JobOpened,
+    JobReactivated,
     JobReminded,
     MembersAssigned,
     Status,
@@ -31,6 +32,7 @@ from tests.builders import (
     a_partner,
     an_event,
     details,
+    job_declined,
     received,
     replied,
 )
@@ -50,7 +52,7 @@ def a_busy_job() -> Job:
     return a_job(Status.INACTIVE, *HISTORY)
 
 
-def timeline(*facts: Message) -> list[Entry]:
+def timeline(*facts: Message, for_merchant: bool = False) -> list[Entry]:
     """As the projection writes it and the API shows it."""
     job, entries = a_job(), []
     for number, fact in enumerate(facts, 2):
@@ -58,13 +60,13 @@ def timeline(*facts: Message) -> list[Entry]:
         writes = on_job(received(an_event(fact, job), topic="jobs.events"))
         (write,) = [write for write in writes if write.collection == TIMELINE]
         document = {**write.operation._doc["$setOnInsert"], **write.operation._filter}
-        entries.append(entry(document))
+        entries.append(entry(document, for_merchant=for_merchant))
     return entries
 
 
 def for_the_merchant() -> str:
     """All that the merchant's side of the API is made of, as JSON."""
-    seen = [one for one in timeline(*HISTORY) if one.type in MERCHANT_SEES]
+    seen = [one for one in timeline(*HISTORY, for_merchant=True) if one.type in MERCHANT_SEES]
     view = merchant_view(a_busy_job(), a_partner())
     return "\n".join(part.model_dump_json() for part in (view, *seen))
 
@@ -90,8 +92,14 @@ def test_the_merchant_never_sees(secret: str, text: str) -> None:
 def test_the_merchants_timeline_is_what_was_said_and_what_came_of_it() -> None:
     names = {event.__name__ for event in EVENTS}
     assert names >= MERCHANT_SEES
-    inside = {kind.__name__ for kind in (CommentAdded, MembersAssigned, JobOpened, JobMarkedInactive, JobReminded)}
-    assert names - MERCHANT_SEES == inside | {"JobCreated"}
+    asides = (CommentAdded, MembersAssigned, JobOpened, JobMarkedInactive, JobReactivated, JobReminded)
+    assert names - MERCHANT_SEES == {kind.__name__ for kind in asides} | {"JobCreated"}
+
+
+def test_why_a_partner_declined_is_not_told_to_the_merchant() -> None:
+    (ours,), (theirs,) = (timeline(job_declined(), for_merchant=merchant) for merchant in (False, True))
+    assert ours.details["decline"]["reason"] == "no_capacity"
+    assert theirs.details == {"decline": {"by": "partner"}}
 
 
 @pytest.mark.parametrize(

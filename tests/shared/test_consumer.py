@@ -122,6 +122,8 @@ async def test_a_bug_says_what_broke() -> None:
         ("bad-header", {"headers": (("x-who", b"\xff"),)}),
         ("not-json", {"value": b"{"}),
         ("empty", {"value": None}),
+        ("bad-time", {"timestamp": 2**62}),
+        ("bad-time", {"timestamp": -(2**62)}),
     ],
 )
 async def test_a_record_that_cannot_be_used_dies_alone(reason: str, bad: dict) -> None:
@@ -218,10 +220,26 @@ async def test_a_wedged_producer_is_a_reason_to_be_replaced() -> None:
         raise Wedged("out of order") from OutOfOrderSequenceNumber()
 
     desk = Desk(handler)
-    with pytest.raises(Wedged):
+    with pytest.raises(Draining):
         await desk.consumer.process(records(2))
-    assert "wedged" in desk.consumer.failure
+    assert desk.consumer.failure == "Wedged: out of order"
     assert desk.letters() == []
+
+
+async def test_what_cannot_be_put_aside_is_not_passed_over() -> None:
+    """An exception that left the consumer would let the next batch commit past this one."""
+    desk = Desk()
+
+    async def before(_record: Outgoing) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    desk.publisher._before = before
+    with pytest.raises(Draining):
+        await desk.consumer.process([replace(records(1)[0], value=b"")])
+    assert desk.consumer.failure == "ZeroDivisionError: a bug of ours"
+    with pytest.raises(Draining):  # and it stays stopped
+        await desk.consumer.process(records(1, 1))
+    assert desk.handled == []
 
 
 async def test_the_handler_gets_the_logs_time_and_learns_of_replays() -> None:
