@@ -198,9 +198,14 @@ class Journey:
         assert page.status_code == 200, page.status_code
         confirmed = await self._client.post(action, data=_hidden(page.text))
         assert confirmed.status_code == 200, confirmed.status_code
-        offers = await self._mails.matching(partners, containing=self._title, within=15.0)
-        assert len(offers) == partners, f"{len(offers)} mails, {partners} wanted"
-        return offers
+        offers = await self._until(self._offers, lambda offers: len(offers) >= partners)
+        assert len(offers) == partners, f"{len(offers)} partners were asked, {partners} wanted"
+        return list(offers.values())
+
+    async def _offers(self) -> dict[str, CaughtMail]:
+        """The mails that tell of this request, one per partner: who has two owners is told twice."""
+        mails = await self._mails.matching(1, containing=self._title)
+        return {str(self._market_entry(mail)["partner_id"]): mail for mail in mails}
 
     async def _new_job(self, person: Person) -> str:
         page = await self._until(

@@ -9,12 +9,12 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.consumer import REPLAY_HEADER, Consumer, Dead, Handler, Received
+from shared.consumer import CUT_BYTES, REPLAY_HEADER, Consumer, Dead, Handler, Received
 from shared.contracts.jobs import OpenJob
 from shared.failures import Draining, Invalid, Transient, Wedged
 from shared.metrics import Metrics
 from shared.publisher import Outgoing
-from shared.topics import JOB_COMMANDS
+from shared.topics import JOB_COMMANDS, MAX_MESSAGE_BYTES
 from tests.builders import BY_PARTNER, NOW, Raw, a_command, raw
 from tests.fakes import ManualClock, MemoryLog, MemoryPublisher
 
@@ -29,7 +29,12 @@ class Desk:
     """A consumer of `jobs.commands` over a log in memory, and what its handler has done."""
 
     def __init__(
-        self, handler: Handler | None = None, *, bugs: Sequence[int] = (), invalid: Sequence[int] = ()
+        self,
+        handler: Handler | None = None,
+        *,
+        bugs: Sequence[int] = (),
+        invalid: Sequence[int] = (),
+        everyone: bool = False,
     ) -> None:
         self.log = MemoryLog()
         self.publisher = MemoryPublisher(self.log)
@@ -43,6 +48,7 @@ class Desk:
             publisher=self.publisher,
             metrics=Metrics("tests"),
             clock=ManualClock(),
+            everyone=everyone,
             backoff=lambda _attempt: 0.0,
         )
 
@@ -85,7 +91,7 @@ async def test_a_dead_letter_is_the_record_byte_for_byte_with_where_when_and_why
     assert (letter.key, letter.value) == (original.key, original.value)
     assert dict(letter.headers) == {
         "traceparent": b"00-1",
-        "x": b"",
+        "x": None,
         "x-reason": b"not-json",
         "x-detail": dict(letter.headers)["x-detail"],
         "x-group": b"jobs",
@@ -96,6 +102,35 @@ async def test_a_dead_letter_is_the_record_byte_for_byte_with_where_when_and_why
         "x-failed-at": NOW.isoformat().encode(),
     }
     assert dict(letter.headers)["x-detail"]
+
+
+async def test_a_record_that_no_letter_can_hold_is_cut_and_says_so() -> None:
+    """Kafka counts compressed bytes: a record can be larger than what may be sent. It still stands where it was."""
+    size = MAX_MESSAGE_BYTES + 1
+    large = replace(records(1)[0], value=b"x" * size, headers=(("theirs", b"1"),))
+    desk = Desk()
+    await desk.consumer.process([large])
+    (letter,) = desk.letters()
+    assert letter.value == b"x" * CUT_BYTES
+    headers = dict(letter.headers)
+    assert headers["x-cut-from"] == str(size).encode()
+    assert "theirs" not in headers
+
+
+async def test_a_record_that_is_large_by_its_headers_is_cut_too() -> None:
+    large = replace(records(1)[0], value=None, headers=(("x", b"x" * MAX_MESSAGE_BYTES),))
+    desk = Desk()
+    await desk.consumer.process([large])
+    (letter,) = desk.letters()
+    assert (letter.value, dict(letter.headers)["x-cut-from"]) == (None, b"0")
+    assert "x" not in dict(letter.headers)
+
+
+async def test_what_every_replica_hears_for_itself_is_skipped_and_not_put_aside() -> None:
+    """Each replica would put the same record aside at each of its starts."""
+    desk = Desk(everyone=True)
+    await desk.consumer.process([records(1)[0], replace(records(1, 1)[0], value=b"{"), records(1, 2)[0]])
+    assert (desk.handled, desk.letters()) == ([0, 2], [])
 
 
 async def test_a_letter_that_dies_again_carries_its_last_reason_only() -> None:
