@@ -245,12 +245,12 @@ class Consumer:
             "x-failed-at": self._clock.now().isoformat(),
         }
         theirs = [header for header in raw.headers if header[0] not in headers]
-        value = raw.value
+        key, value = raw.key, raw.value
         if _size(raw) > MAX_MESSAGE_BYTES:  # Kafka counts compressed bytes; where it was found it still stands whole
             headers["x-cut-from"] = str(len(value or b""))
-            theirs, value = [], value and value[:CUT_BYTES]
+            theirs, key, value = [], key and key[:CUT_BYTES], value and value[:CUT_BYTES]
         ours = [(name, text.encode()) for name, text in headers.items()]
-        return Outgoing(dead_letters_of(self.service), raw.key, value, [*theirs, *ours])
+        return Outgoing(dead_letters_of(self.service), key, value, [*theirs, *ours])
 
 
 class Stopped(Exception):  # noqa: N818 - a state, not an error
@@ -298,7 +298,8 @@ def _time_of(raw: RawRecord) -> datetime:
 
 
 def _size(raw: RawRecord) -> int:
-    return len(raw.value or b"") + sum(len(name) + len(value or b"") for name, value in raw.headers)
+    headers = sum(len(name) + len(value or b"") for name, value in raw.headers)
+    return len(raw.key or b"") + len(raw.value or b"") + headers
 
 
 def _checked(raw: RawRecord, record: Any) -> Any:

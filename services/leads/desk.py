@@ -6,7 +6,7 @@ from uuid import UUID
 from services.leads.directory import Directory
 from shared.clock import Clock
 from shared.commands import Answer, Applied, Commander, Rejected, Unanswered
-from shared.contracts.base import Actor, ActorKind
+from shared.contracts.base import Actor, ActorKind, address_key
 from shared.contracts.requests import ConfirmRequest, Request, RequestDetails, RequestKind, SubmitRequest
 from shared.http import Problem, field_problem
 from shared.links import BadLink, Links
@@ -74,14 +74,14 @@ class Desk:
 
     async def _limit(self, request_id: UUID, email: str) -> None:
         """Each request mails its address, which may be a stranger's: only a few in a quarter of an hour."""
-        now = self._clock.now()
-        others = {"email": email, "at": {"$gt": now - QUARTER_HOUR}, "_id": {"$ne": request_id}}
+        now, key = self._clock.now(), address_key(email)
+        others = {"email": key, "at": {"$gt": now - QUARTER_HOUR}, "_id": {"$ne": request_id}}
         if await self._submissions.count_documents(others) >= MAILS_PER_QUARTER_HOUR:
             raise Problem(
                 429, "too_many", "Too many requests for this address. Please try again in a quarter of an hour."
             )
         await self._submissions.update_one(
-            {"_id": request_id}, {"$setOnInsert": {"email": email, "at": now}}, upsert=True
+            {"_id": request_id}, {"$setOnInsert": {"email": key, "at": now}}, upsert=True
         )
 
     async def status(self, request_id: UUID) -> Request | None:

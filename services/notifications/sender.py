@@ -89,7 +89,11 @@ class Sender:
         try:
             await self._until_data(connection, message)
         except (SMTPRecipientRefused, UnicodeError) as refusal:
-            await self._refused(claim, refusal)
+            if _is_about_us(refusal):
+                connection.close()
+                await self._later(claim, str(refusal))
+            else:
+                await self._refused(claim, refusal)
             return
         except AWAY as error:
             # What the server says of the session (a password, say) is no judgement on this mail.
@@ -144,6 +148,15 @@ class Sender:
         log.info("mail_ended", mail_id=str(mail.id), template=mail.template, state=state, error=error)
         self._metrics.mails.labels(mail.template, state).inc()
         await self._outbox.end(claim, state, self._clock.now(), error)
+
+
+def _is_about_us(refusal: Exception) -> bool:
+    """Whether the server refuses the session and not the recipient: many say only now that we may not relay or have not
+    signed in (530, 535, and the enhanced codes 5.7.x of RFC 3463, security and policy).
+    """
+    if not isinstance(refusal, SMTPResponseException):
+        return False
+    return refusal.code in (530, 535) or refusal.message.lstrip().startswith("5.7.")
 
 
 def retry_delay(attempts: int) -> timedelta | None:

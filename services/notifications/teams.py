@@ -33,14 +33,13 @@ class Teams:
         """
         cursor = self._teams.find({"_id": {"$in": list(ids)}})
         found = {document["_id"]: _partner(document) async for document in cursor}
-        for partner_id in ids:
-            if partner_id in found:
-                self._missed.pop(partner_id, None)
-            elif now - self._missed.setdefault(partner_id, now) < PATIENCE:
-                raise Transient(f"Partner {partner_id} is not known yet.")
-            else:
-                raise Invalid("unknown-partner", f"There is no partner {partner_id}.")
-        return found
+        missing = [partner_id for partner_id in ids if partner_id not in found]
+        self._missed = {partner_id: self._missed.get(partner_id, now) for partner_id in missing}
+        if not missing:
+            return found
+        if now - max(self._missed.values()) < PATIENCE:
+            raise Transient(f"{len(missing)} partners are not known yet, {missing[0]} among them.")
+        raise Invalid("unknown-partner", f"There is no partner {missing[0]}.")
 
 
 def _partner(document: dict[str, Any]) -> Partner:
