@@ -10,15 +10,18 @@ and writes, one consumer task per process and topic, and nothing else that chang
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from shared.consumer import Dead, Received
 from shared.contracts.base import Message, Snapshot, derived_id
-from shared.contracts.codec import encode_fields
+from shared.contracts.codec import encode_parts
 from shared.contracts.replies import CommandApplied, CommandRejected
 from shared.decisions import Decision, Rejection
 from shared.logs import get_logger
@@ -99,15 +102,22 @@ class AggregateLoop(Generic[StateT]):
             await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - jitter, no secret
 
     def _said(self, fold: "Fold[StateT]") -> Iterable[Outgoing]:
+        snapshot = to_json(fold.state)
         if fold.state is not None:
             events, key = self._aggregate.events.name, key_of(fold.id)
             for entry in fold.to_publish():
-                yield Outgoing(events, key, self._event(entry, fold.id, fold.state))
+                yield Outgoing(events, key, self._event(entry, fold.id, snapshot))
+        version = b"%d" % fold.version
         for received, outcome in fold.answers:
-            yield Outgoing(REPLIES.name, key_of(received.record.id), self._reply(received, outcome, fold))
+            data = (
+                {"version": version, "snapshot": snapshot}
+                if outcome.version is not None
+                else {"code": to_json(outcome.code), "reason": to_json(outcome.reason)}
+            )
+            yield Outgoing(REPLIES.name, key_of(received.record.id), self._reply(received, outcome, data))
 
-    def _event(self, entry: Entry, subject: UUID, state: StateT) -> bytes:
-        return encode_fields(
+    def _event(self, entry: Entry, subject: UUID, snapshot: bytes) -> bytes:
+        return encode_parts(
             {
                 "id": entry.id,
                 "type": entry.type,
@@ -118,15 +128,14 @@ class AggregateLoop(Generic[StateT]):
                 "causationid": entry.causationid,
                 "traceparent": entry.traceparent,
                 "version": entry.version,
-                "data": {"fact": entry.fact, "snapshot": state},
-            }
+            },
+            {"fact": to_json(entry.fact), "snapshot": snapshot},
         )
 
-    def _reply(self, received: Received, outcome: Outcome, fold: "Fold[StateT]") -> bytes:
+    def _reply(self, received: Received, outcome: Outcome, data: dict[str, bytes]) -> bytes:
         record = received.record
-        applied = outcome.version is not None
-        answer = CommandApplied if applied else CommandRejected
-        return encode_fields(
+        answer = CommandApplied if outcome.version is not None else CommandRejected
+        return encode_parts(
             {
                 "id": derived_id("reply", record.id),
                 "type": answer.__name__,
@@ -136,19 +145,19 @@ class AggregateLoop(Generic[StateT]):
                 "correlationid": record.correlationid,
                 "causationid": record.id,
                 "traceparent": record.traceparent,
-                "data": {"version": fold.version, "snapshot": fold.state}
-                if applied
-                else {"code": outcome.code, "reason": outcome.reason},
-            }
+            },
+            data,
         )
 
     def _count(self, folds: Sequence["Fold[StateT]"]) -> None:
-        name = self._aggregate.name
+        name, counts = self._aggregate.name, Counter[str]()
         for fold in folds:
             for _, outcome in fold.answers:
                 fresh = outcome.command_id in fold.fresh
                 word = "repeated" if not fresh else "applied" if outcome.version is not None else "rejected"
-                self._metrics.commands.labels(name, word).inc()
+                counts[word] += 1
+        for word, count in counts.items():
+            self._metrics.commands.labels(name, word).inc(count)
 
 
 class Fold(Generic[StateT]):

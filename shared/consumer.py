@@ -5,7 +5,7 @@ reached is waited for, and only when everything that follows from the batch is a
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -136,8 +136,8 @@ class Consumer:
             log.critical("consumer_broke", group=self.group, exc_info=failure)
             raise Draining(self.failure) from failure
         self._metrics.batch_seconds.labels(self.group).observe(monotonic() - started)
-        for record in records:
-            self._metrics.records.labels(self.group, record.topic).inc()
+        for topic, count in Counter(record.topic for record in records).items():
+            self._metrics.records.labels(self.group, topic).inc(count)
 
     def stop_waiting(self) -> None:
         """The partitions are leaving: give up whatever is being waited for, with `Draining`."""

@@ -1,6 +1,7 @@
 """What every service's process does: start, be watched, drain and stop. `main.py` of a service only names its parts."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -189,6 +190,7 @@ class Process:
         for name, work in self._service.tasks.items():
             self._running.append(asyncio.create_task(self._watched(name, work), name=name))
         self._running.append(asyncio.create_task(self._watched("watch", self._watch)))
+        _collect_rarely()
         self.ready = True
         log.info("ready")
 
@@ -307,6 +309,15 @@ class _Server(uvicorn.Server):
     def leave(self) -> None:
         self._service.stopping.set()
         self.should_exit = True
+
+
+def _collect_rarely() -> None:
+    """What has been made so far stays for good, and a batch leaves hardly any cycles. Looking for them after every 700
+    objects cost the loop a fifth of its time (measured with `deploy.bench`).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

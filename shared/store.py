@@ -52,6 +52,10 @@ class Remembered(Mapping[UUID, Outcome]):
     def __iter__(self) -> Iterator[UUID]:
         return (UUID(bytes=raw) for raw in self._documents)
 
+    def get(self, command_id: UUID, default: Any = None) -> Any:  # without an exception for each that is not there
+        document = self._documents.get(command_id.bytes)
+        return default if document is None else Outcome.of(document)
+
     def __len__(self) -> int:
         return len(self._documents)
 
