@@ -27,7 +27,9 @@ MODULES = {
     "service": "services.jobs.main",
     "bare": "deploy.bench.bare_loop",
     "beginner": "deploy.bench.beginner_loop",
+    "careful": "deploy.bench.beginner_loop",
 }
+"""The careful beginner has read that the default loses commands, and acknowledges after the handler."""
 WARM_UP = 0.1
 _ROOT = Path(__file__).parents[2]
 _LIMIT_SECONDS = 120.0
@@ -66,7 +68,7 @@ class Throughput:
     def as_dict(self) -> dict[str, Any]:
         rates = {name: round(self.per_second(name), 1) for name in MODULES}
         cpu = {name: round(self.cpu_ms(name), 3) for name in MODULES}
-        ratios = {f"service/{other}": round(self.ratio(other), 3) for other in ("bare", "beginner")}
+        ratios = {f"service/{other}": round(self.ratio(other), 3) for other in ("bare", "beginner", "careful")}
         return {
             "commands_per_second": rates,
             "cpu_ms_per_command": cpu,
@@ -90,9 +92,9 @@ async def measure(
     for number in range(rounds):
         # Whoever goes first changes, so that a machine that slows down or speeds up favours nobody.
         pair = ("service", "bare") if number % 2 == 0 else ("bare", "service")
-        for contender in (*pair, "beginner"):
+        for contender in (*pair, "beginner", "careful"):
             settings = _settings(servers, f"bench-{number}-{contender}")
-            work = few if contender == "beginner" else records
+            work = records if contender in pair else few
             await lay_down(settings, work)
             turn = await _turn(contender, settings, servers, folder, len(work))
             result.turns.append(turn)
@@ -122,6 +124,7 @@ async def _turn(contender: str, settings: Settings, servers: Mapping[str, str], 
             "JOBWIRE_PARTITIONS": str(settings.partitions),
             "JOBWIRE_PORT": str(choose_port(contender, 0, "")),
             "JOBWIRE_LOG_LEVEL": "WARNING",
+            "BENCH_ACK": "ACK" if contender == "careful" else "ACK_FIRST",
         },
     )
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers, auto_offset_reset="earliest")
