@@ -21,7 +21,6 @@ from aiokafka.errors import (
 )
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.annotations import KafkaMessage
 from faststream.kafka.message import KafkaMessage as BatchMessage
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 
@@ -43,6 +42,7 @@ BROKER_SETTINGS: dict[str, Any] = {
     "allow_auto_create_topics": False,
     "ack_policy": AckPolicy.MANUAL,  # the default commits before the handler has run
     "request_timeout_ms": 15_000,
+    "apply_types": False,  # there is nothing to inject, and injecting costs more than parsing
 }
 
 SUBSCRIBER_SETTINGS: dict[str, Any] = {
@@ -174,8 +174,7 @@ class Subscription(ConsumerRebalanceListener):
         self._progress_at = monotonic()
         self._done: dict[TopicPartition, int] = {}
 
-    async def on_batch(self, message: KafkaMessage) -> None:
-        records = cast("tuple[Record, ...]", message.raw_message)
+    async def on_batch(self, records: tuple[Record, ...]) -> None:
         if not self.everyone:
             await self._gate.opened.wait()
             if self._gate.closed:
@@ -314,7 +313,8 @@ async def _parse(message: tuple[Record, ...]) -> BatchMessage:
 
 
 async def _decode(message: BatchMessage) -> Any:
-    return message.body
+    """The handler gets the records themselves."""
+    return message.raw_message
 
 
 class _NoConsumer:
