@@ -63,7 +63,7 @@ def _told(result: dict[str, Any]) -> str:
     lines += [
         f"  service / bare      {ratios['service/bare']:>6.2f}   (target: at least {SERVICE_TO_BARE:g})",
         f"  service / beginner  {ratios['service/beginner']:>6.1f} (the tutorial's handler: loses commands)",
-        f"  service / careful   {ratios['service/careful']:>6.1f} (it acknowledges after; target {SERVICE_TO_BEGINNER:g})",
+        f"  service / careful   {ratios['service/careful']:>6.1f} (acknowledges after; target {SERVICE_TO_BEGINNER:g})",
         "Round trip, one at a time                    p50       p99",
         *(f"  {_TRIPS[name]:<38}{trip['p50']:>6.1f} ms {trip['p99']:>6.1f} ms" for name, trip in trips.items()),
         f"  message / hops                        {trips['message']['p50'] / trips['hops']['p50']:>6.2f}",

@@ -48,12 +48,12 @@ async def test_nothing_is_handled_before_the_gate_opens_and_nothing_after_it_has
     desk, gate = Desk(), Gate()
     subscription = Subscription(desk.consumer, Settings(), everyone=False, gate=gate)
     subscription.subscriber = SimpleNamespace(consumer=None)
-    waiting = asyncio.create_task(subscription.on_batch(SimpleNamespace(raw_message=tuple(records(1)))))
+    waiting = asyncio.create_task(subscription.on_batch(tuple(records(1))))
     await asyncio.sleep(0)
     assert desk.handled == []
     gate.opened.set()
     await waiting
     assert desk.handled == [0]
     gate.close()
-    await subscription.on_batch(SimpleNamespace(raw_message=tuple(records(1, 1))))
+    await subscription.on_batch(tuple(records(1, 1)))
     assert desk.handled == [0]
