@@ -6,9 +6,10 @@ from uuid import UUID, uuid4
 from fastapi import Depends, Header
 from starlette.responses import JSONResponse, Response
 
-from shared.commands import Answer, Rejected, Unanswered
-from shared.contracts.base import derived_id
+from shared.commands import Applied, Commander, Rejected, Unanswered
+from shared.contracts.base import Message, derived_id
 from shared.http import Problem
+from shared.topics import Topic
 
 
 class Origin:
@@ -32,14 +33,24 @@ class Origin:
 OriginHeader = Annotated[Origin, Depends()]
 
 
-def refused(answer: Answer) -> None:
-    """Raise the 409 of a rejection."""
-    if isinstance(answer, Rejected):
-        status = 403 if answer.code == "forbidden" else 409
-        raise Problem(status, answer.code, answer.reason)
-
-
-def accepted(answer: Unanswered, location: str) -> Response:
-    """202: Kafka has it, its owner has not answered yet. `location` is where the outcome will show."""
-    body: dict[str, Any] = {"command_id": str(answer.command_id), "status_url": location}
-    return JSONResponse(body, 202, headers={"Location": location})
+async def asked(  # noqa: PLR0913 - a command and where its answer goes, named
+    commander: Commander, door: Topic, data: Message, subject: UUID, *, who: str, origin: Origin, location: str
+) -> Applied | Response:
+    """Ask the owner, and say what HTTP says of its answer: raises `Problem` 409 (403) for a refusal, gives the 202 with
+    `location`, where the outcome will show, when it has not answered yet.
+    """
+    answer = await commander.ask(
+        door,
+        data,
+        subject,
+        command_id=origin.command_id(who, type(data).__name__, subject),
+        traceparent=origin.traceparent,
+    )
+    match answer:
+        case Rejected(code=code, reason=reason):
+            raise Problem(403 if code == "forbidden" else 409, code, reason)
+        case Unanswered(command_id=command_id):
+            body: dict[str, Any] = {"command_id": str(command_id), "status_url": location}
+            return JSONResponse(body, 202, headers={"Location": location})
+        case Applied():
+            return answer

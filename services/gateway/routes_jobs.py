@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.gateway.accounts import Membership
-from services.gateway.asking import OriginHeader, accepted, refused
+from services.gateway.asking import OriginHeader, asked
 from services.gateway.reading import Reading, partner_tenant
 from services.gateway.signed_in import SignedIn
 from services.gateway.views import JobPage, Jobs, JobView, PreferencesView, StandingView, partner_view
-from shared.commands import Applied, Commander, Unanswered
+from shared.commands import Commander
 from shared.contracts.base import Message, Text
 from shared.contracts.jobs import (
     AddComment,
@@ -64,18 +64,9 @@ def jobs_api(commander: Commander, reading: Reading, signed_in: SignedIn) -> API
 
     async def ask(member: Membership, job_id: UUID, data: Message, origin: OriginHeader) -> JobView | Response:
         await reading.job(partner_tenant(member.partner.partner_id), job_id)
-        answer = await commander.ask(
-            JOB_COMMANDS,
-            data,
-            job_id,
-            command_id=origin.command_id(str(member.member.member_id), type(data).__name__, job_id),
-            traceparent=origin.traceparent,
-        )
-        refused(answer)
-        if isinstance(answer, Unanswered):
-            return accepted(answer, f"/api/v1/jobs/{job_id}")
-        assert isinstance(answer, Applied)
-        return partner_view(Job.model_validate(answer.snapshot))
+        who, location = str(member.member.member_id), f"/api/v1/jobs/{job_id}"
+        answer = await asked(commander, JOB_COMMANDS, data, job_id, who=who, origin=origin, location=location)
+        return answer if isinstance(answer, Response) else partner_view(Job.model_validate(answer.snapshot))
 
     @router.get("/jobs")
     async def list_jobs(
@@ -147,18 +138,12 @@ def jobs_api(commander: Commander, reading: Reading, signed_in: SignedIn) -> API
         partner_id = member.partner.partner_id
         if not member.administers:
             raise Problem(403, "forbidden", "Only owners and admins can change the preferences.")
-        answer = await commander.ask(
-            PARTNER_COMMANDS,
-            ChangePreferences(preferences=body, actor=member.actor()),
-            partner_id,
-            command_id=origin.command_id(str(member.member.member_id), "preferences", partner_id),
-            traceparent=origin.traceparent,
+        who, location = str(member.member.member_id), "/api/v1/preferences"
+        command = ChangePreferences(preferences=body, actor=member.actor())
+        answer = await asked(
+            commander, PARTNER_COMMANDS, command, partner_id, who=who, origin=origin, location=location
         )
-        refused(answer)
-        if isinstance(answer, Unanswered):
-            return accepted(answer, "/api/v1/preferences")
-        assert isinstance(answer, Applied)
-        return PreferencesView.model_validate({"version": answer.version, **answer.snapshot})
+        return answer if isinstance(answer, Response) else PreferencesView.model_validate(answer.snapshot)
 
     return router
 

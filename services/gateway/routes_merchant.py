@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.gateway.accounts import Merchant
-from services.gateway.asking import OriginHeader, accepted, refused
+from services.gateway.asking import OriginHeader, asked
 from services.gateway.reading import Reading, merchant_tenant
 from services.gateway.routes_jobs import ANSWERS, NO_NUL, DeclineBody, Words
 from services.gateway.signed_in import SignedIn
 from services.gateway.views import MerchantJobPage, MerchantJobs, MerchantJobView, merchant_view
-from shared.commands import Applied, Commander, Unanswered
+from shared.commands import Commander
 from shared.contracts.base import Message, Text
 from shared.contracts.jobs import DeclineJob, Job, ReviewJob, SendMessage, Status
 from shared.topics import JOB_COMMANDS
@@ -30,17 +30,10 @@ def merchant_api(commander: Commander, reading: Reading, signed_in: SignedIn) ->
 
     async def ask(merchant: Merchant, job_id: UUID, data: Message, origin: OriginHeader) -> MerchantJobView | Response:
         await reading.job(merchant_tenant(merchant.merchant_id), job_id)
-        answer = await commander.ask(
-            JOB_COMMANDS,
-            data,
-            job_id,
-            command_id=origin.command_id(str(merchant.merchant_id), type(data).__name__, job_id),
-            traceparent=origin.traceparent,
-        )
-        refused(answer)
-        if isinstance(answer, Unanswered):
-            return accepted(answer, f"/api/v1/merchant/jobs/{job_id}")
-        assert isinstance(answer, Applied)
+        who, location = str(merchant.merchant_id), f"/api/v1/merchant/jobs/{job_id}"
+        answer = await asked(commander, JOB_COMMANDS, data, job_id, who=who, origin=origin, location=location)
+        if isinstance(answer, Response):
+            return answer
         job = Job.model_validate(answer.snapshot)
         return merchant_view(job, await reading.partner(job.partner_id))
 
