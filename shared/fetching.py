@@ -119,7 +119,7 @@ class Broker:
         return subscription
 
     async def start(self) -> None:
-        """Connect, catch up, and begin to consume. To be called once: raises KafkaConnectionError when Kafka is away."""
+        """Connect, catch up, and begin to consume; once. Raises KafkaConnectionError when Kafka is away."""
         await self._broker.connect()
         config = self._broker.config.broker_config
         config.builder = partial(PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]  # a partial by now
