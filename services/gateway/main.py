@@ -19,8 +19,9 @@ from shared.contracts.partners import Partner, RegisterPartner
 from shared.http import application
 from shared.i18n import PAGES
 from shared.links import Links
+from shared.process import run
 from shared.projection import Projection
-from shared.service import Service, run
+from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES, REQUESTS, STANDINGS
 

@@ -7,7 +7,8 @@ from shared.aggregate import Aggregate
 from shared.contracts.jobs import CreateJob, Job
 from shared.contracts.matching import RequestMatched
 from shared.lease import Lease
-from shared.service import Service, run
+from shared.process import run
+from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, MATCHES
 

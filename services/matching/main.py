@@ -7,7 +7,8 @@ from services.matching.standings import Standings
 from shared.aggregate import Aggregate
 from shared.contracts.matching import Match, SelectPartners
 from shared.contracts.requests import RequestConfirmed
-from shared.service import Service, run
+from shared.process import run
+from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS, MATCHES, MATCHING_COMMANDS, PARTNERS, REQUESTS, STANDINGS
 

@@ -6,8 +6,9 @@ from services.notifications.outbox import Outbox
 from services.notifications.sender import Relay, Sender, Teller
 from services.notifications.teams import Teams, on_partner
 from shared.links import Links
+from shared.process import run
 from shared.projection import Projection
-from shared.service import Service, run
+from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS, PARTNERS, REQUESTS, SIGN_INS
 

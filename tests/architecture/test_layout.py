@@ -15,7 +15,8 @@ CODE = sorted(path for folder in ("shared", "services", "deploy") for path in (R
 ENDS = {
     "shared/fetching.py": "the fetch: the consumer stays where it is until its process is replaced",
     "shared/consumer.py": "the batch: a bug becomes a dead letter",
-    "shared/service.py": "the process: it leaves",
+    "shared/service.py": "repeated work: what is away is waited for, the rest goes on to the process",
+    "shared/process.py": "the process: it leaves",
 }
 """Where an unknown exception may end, and what becomes of it."""
 

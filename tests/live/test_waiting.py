@@ -19,8 +19,9 @@ from deploy.provision import provision
 from services.jobs.main import build
 from shared import service as service_module
 from shared.mongo import Mongo
+from shared.process import Process
 from shared.publisher import KafkaPublisher
-from shared.service import Process, Service
+from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, REPLIES, SERVICES
 from tests.live.log import Log, log_of, put, until
@@ -112,7 +113,7 @@ async def test_a_consumer_whose_coordination_has_died_turns_liveness_red(
 
 @asynccontextmanager
 async def _jobs_in_here(settings: Settings, left: asyncio.Event) -> AsyncIterator[tuple[Process, httpx2.AsyncClient]]:
-    """The jobs service as `shared.service.run` wires it, in this process and without a port."""
+    """The jobs service as `shared.process.run` wires it, in this process and without a port."""
     mongo = Mongo.connect(settings.mongodb_uri.get_secret_value())
     publisher = KafkaPublisher(settings, "jobwire-jobs")
     service = Service("jobs", settings, publisher=publisher, database=mongo.database(settings.database("jobs")))
