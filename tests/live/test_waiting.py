@@ -17,7 +17,7 @@ from deploy.local.mongodb import EmbeddedMongo
 from deploy.local.parts import PartUnavailable, choose_port
 from deploy.provision import provision
 from services.jobs.main import build
-from shared import service as service_module
+from shared import process as process_module
 from shared.mongo import Mongo
 from shared.process import Process
 from shared.publisher import KafkaPublisher
@@ -99,7 +99,7 @@ async def test_a_consumer_whose_coordination_has_died_turns_liveness_red(
     topics: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """aiokafka goes on without it and fetches nothing for ever; FastStream's own ping stays green."""
-    monkeypatch.setattr(service_module, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(process_module, "WATCH_SECONDS", 0.05)
     left = asyncio.Event()
     async with _jobs_in_here(topics, left) as (process, client):
         assert (await client.get("/health/live")).status_code == 200
