@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import truststore
+
 from deploy.local.parts import PartUnavailable, cache_dir
 
 KAFKA_VERSION = "4.1.1"
@@ -50,6 +52,8 @@ def _remembered(cache: Path) -> list[str] | None:
 
 def _download(cache: Path, say: Callable[[str], None]) -> list[str]:
     pins = _pins()
+    # The machine's own certificates, as its pip and its browser use them: some networks have one of their own.
+    truststore.inject_into_ssl()
     maven = _maven(cache / "jars")
     say(f"downloading Kafka {KAFKA_VERSION} ({len(pins)} files, 45 MB, once)")
     jars: list[str] = []
