@@ -3,6 +3,8 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.topics import PARTITIONS
+
 
 class Settings(BaseSettings):
     """Names as in the README: the three servers by their usual names, everything else with `JOBWIRE_` before it."""
@@ -16,7 +18,7 @@ class Settings(BaseSettings):
 
     namespace: str = ""
     """Put before each topic, consumer group and database, so that several Jobwires can share one set of servers."""
-    partitions: int = 12
+    partitions: int = PARTITIONS
     replication: int = Field(1, ge=1)
     """Copies of each topic when it is made. Three on a cluster: then two must have a record before it counts."""
     secret_keys: SecretStr = SecretStr("")

@@ -25,6 +25,7 @@ from shared.contracts.base import (
 )
 from shared.contracts.codec import encode
 from shared.contracts.jobs import (
+    CreateJob,
     Decline,
     DeclineReason,
     Job,
@@ -184,6 +185,20 @@ def raw(
 
 def a_command(data: Message, subject: UUID = JOB_ID, *, command_id: UUID | None = None, at: datetime = NOW) -> Record:
     return command(data, subject, source="tests", time=at, command_id=command_id)
+
+
+def a_creation(request_id: UUID = REQUEST_ID, **fields: Any) -> CreateJob:
+    return CreateJob(
+        **{
+            "request_id": request_id,
+            "partner_id": PARTNER_ID,
+            "details": details(),
+            "reply_window_seconds": 3600,
+            "remind_before_seconds": (),
+            "actor": BY_SYSTEM,
+            **fields,
+        }
+    )
 
 
 def an_event(

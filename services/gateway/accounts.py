@@ -15,6 +15,7 @@ from shared.contracts.base import Actor, ActorKind, Locale, address_key
 from shared.contracts.partners import Member, Partner, Role, SignInRequested
 from shared.contracts.requests import merchant_id_of
 from shared.http import Problem
+from shared.limit import MailLimit
 from shared.links import BadLink, Links, Purpose
 from shared.mongo import Database
 from shared.publisher import Publisher, outgoing
@@ -22,7 +23,6 @@ from shared.settings import Settings
 from shared.topics import SIGN_INS
 
 MERCHANT_LINK_SECONDS = 7 * 24 * 3600
-MAILS_PER_QUARTER_HOUR = 5
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Accounts:
         self._teams = database[PARTNERS]
         self._merchants = database[MERCHANTS]
         self._sessions = database["sessions"]
-        self._sign_ins = database["sign_ins"]
+        self._limit = MailLimit(database["sign_ins"])
         self._used_links = database["used_links"]
         self._links = links
         self._publisher = publisher
@@ -83,19 +83,14 @@ class Accounts:
     async def prepare(self) -> None:
         await self._sessions.create_index("expires_at", expireAfterSeconds=0)
         await self._used_links.create_index("forget_at", expireAfterSeconds=0)
-        await self._sign_ins.create_index("at", expireAfterSeconds=900)
-        await self._sign_ins.create_index("email")
+        await self._limit.prepare()
 
     async def request_sign_in(self, email: str) -> None:
         """Have a link mailed, if the address is known. The asker learns nothing either way."""
         email = address_key(email)
-        known = await self._known(email)
-        since = self._clock.now() - timedelta(minutes=15)
-        recent = await self._sign_ins.count_documents({"email": email, "at": {"$gt": since}})
-        if known is None or recent >= MAILS_PER_QUARTER_HOUR:
+        known, sign_in_id = await self._known(email), uuid4()
+        if known is None or not await self._limit.allows(sign_in_id, email, self._clock.now()):
             return
-        sign_in_id = uuid4()
-        await self._sign_ins.insert_one({"_id": sign_in_id, "email": email, "at": self._clock.now()})
         name, locale = known
         record = command(
             SignInRequested(email=email, name=name, locale=locale),

@@ -1,6 +1,5 @@
 """Who is asking: from the bearer token to a team member or a merchant."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -12,9 +11,6 @@ from shared.http import Problem
 
 _bearer = HTTPBearer(auto_error=False, description="The token of POST /api/v1/sessions")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-
-MemberOf = Callable[..., Awaitable[Membership]]
-MerchantOf = Callable[..., Awaitable[Merchant]]
 
 
 class SignedIn:

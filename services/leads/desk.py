@@ -1,21 +1,19 @@
 """What both faces of leads, JSON and HTML, do with a request: ask its door, and say what became of it."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from services.leads.directory import Directory
 from shared.clock import Clock
-from shared.commands import Answer, Applied, Commander, Rejected, Unanswered
-from shared.contracts.base import Actor, ActorKind, address_key
+from shared.commands import Answer, Commander, Rejected
+from shared.contracts.base import Actor, ActorKind
 from shared.contracts.requests import ConfirmRequest, Request, RequestDetails, RequestKind, SubmitRequest
 from shared.http import Problem, field_problem
+from shared.limit import MailLimit
 from shared.links import BadLink, Links
 from shared.mongo import Database
 from shared.topics import REQUEST_COMMANDS
 
 CONFIRM_SECONDS = 48 * 3600
-MAILS_PER_QUARTER_HOUR = 5
-QUARTER_HOUR = timedelta(minutes=15)
 
 _FIELD_OF = {"unknown_service": "service", "partner_needed": "partner_id"}
 
@@ -28,12 +26,11 @@ class Desk:
         self._directory = directory
         self._links = links
         self._requests = database["requests"]
-        self._submissions = database["submissions"]
+        self._limit = MailLimit(database["submissions"])
         self._clock = clock
 
     async def prepare(self) -> None:
-        await self._submissions.create_index("at", expireAfterSeconds=QUARTER_HOUR.seconds)
-        await self._submissions.create_index("email")
+        await self._limit.prepare()
 
     async def submit(self, request_id: UUID, details: RequestDetails, traceparent: str | None = None) -> Answer:
         """Submit under an id of the sender's: the same id twice is one request. Raises `Problem` with the field at
@@ -45,7 +42,10 @@ class Desk:
                 raise field_problem([_wrong("partner_id", "This partner cannot be contacted right now.")])
             if details.service not in partner["services"]:
                 raise field_problem([_wrong("service", "This partner does not offer this service.")])
-        await self._limit(request_id, details.merchant.email)
+        if not await self._limit.allows(request_id, details.merchant.email, self._clock.now()):
+            raise Problem(
+                429, "too_many", "Too many requests for this address. Please try again in a quarter of an hour."
+            )
         actor = Actor(kind=ActorKind.MERCHANT, merchant_id=details.merchant.merchant_id, name=details.merchant.name)
         answer = await self._commander.ask(
             REQUEST_COMMANDS,
@@ -72,18 +72,6 @@ class Desk:
             raise Problem(409, answer.code, answer.reason)
         return answer
 
-    async def _limit(self, request_id: UUID, email: str) -> None:
-        """Each request mails its address, which may be a stranger's: only a few in a quarter of an hour."""
-        now, key = self._clock.now(), address_key(email)
-        others = {"email": key, "at": {"$gt": now - QUARTER_HOUR}, "_id": {"$ne": request_id}}
-        if await self._submissions.count_documents(others) >= MAILS_PER_QUARTER_HOUR:
-            raise Problem(
-                429, "too_many", "Too many requests for this address. Please try again in a quarter of an hour."
-            )
-        await self._submissions.update_one(
-            {"_id": request_id}, {"$setOnInsert": {"email": key, "at": now}}, upsert=True
-        )
-
     async def status(self, request_id: UUID) -> Request | None:
         document = await self._requests.find_one({"_id": request_id}, {"state": 1})
         return Request.model_validate(document["state"]) if document and document["state"] else None
@@ -91,6 +79,3 @@ class Desk:
 
 def _wrong(field: str, message: str) -> dict[str, str]:
     return {"field": field, "message": message, "code": "refused"}
-
-
-__all__ = ["Applied", "Desk", "Unanswered"]

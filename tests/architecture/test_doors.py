@@ -9,25 +9,24 @@ from services.jobs.job import decide as decide_job
 from services.leads.request import decide as decide_request
 from services.matching.match import decide_with
 from shared.contracts.base import Actor
-from shared.contracts.jobs import CreateJob, job_id_of
+from shared.contracts.jobs import job_id_of
 from shared.contracts.matching import Answer, NoteAnswer, SelectPartners
 from shared.contracts.requests import SubmitRequest
 from shared.decisions import Rejection
-from tests.builders import BY_MERCHANT, BY_PARTNER, BY_SYSTEM, JOB_ID, NOW, PARTNER_ID, REQUEST_ID, a_partner, details
+from tests.builders import (
+    BY_MERCHANT,
+    BY_PARTNER,
+    JOB_ID,
+    NOW,
+    PARTNER_ID,
+    REQUEST_ID,
+    a_creation,
+    a_partner,
+    details,
+)
 from tests.matching.markets import a_market
 
 OUTSIDERS = pytest.mark.parametrize("actor", [BY_PARTNER, BY_MERCHANT], ids=["partner", "merchant"])
-
-
-def creation(actor: Actor) -> CreateJob:
-    return CreateJob(
-        request_id=REQUEST_ID,
-        partner_id=PARTNER_ID,
-        details=details(),
-        reply_window_seconds=60,
-        remind_before_seconds=(),
-        actor=actor,
-    )
 
 
 def refused(decision: object) -> bool:
@@ -36,12 +35,12 @@ def refused(decision: object) -> bool:
 
 @OUTSIDERS
 def test_nobody_outside_makes_a_job(actor: Actor) -> None:
-    assert refused(decide_job(None, creation(actor), job_id_of(REQUEST_ID, PARTNER_ID), NOW))
+    assert refused(decide_job(None, a_creation(actor=actor), job_id_of(REQUEST_ID, PARTNER_ID), NOW))
 
 
 def test_a_job_has_the_id_of_its_request_and_partner() -> None:
-    assert refused(decide_job(None, creation(BY_SYSTEM), UUID(int=1), NOW))
-    assert not refused(decide_job(None, creation(BY_SYSTEM), job_id_of(REQUEST_ID, PARTNER_ID), NOW))
+    assert refused(decide_job(None, a_creation(), UUID(int=1), NOW))
+    assert not refused(decide_job(None, a_creation(), job_id_of(REQUEST_ID, PARTNER_ID), NOW))
 
 
 @OUTSIDERS

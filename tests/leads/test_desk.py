@@ -8,13 +8,14 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from services.leads.desk import MAILS_PER_QUARTER_HOUR, QUARTER_HOUR, Desk
+from services.leads.desk import Desk
 from services.leads.directory import Directory
 from services.leads.pages import pages
 from shared.commands import Unanswered
 from shared.contracts.base import derived_id
 from shared.contracts.requests import RequestDetails
 from shared.http import Problem
+from shared.limit import MAILS_PER_QUARTER_HOUR, QUARTER_HOUR
 from shared.links import Links
 from shared.settings import Settings
 from tests.builders import a_merchant, details

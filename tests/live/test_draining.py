@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 from aiokafka import ConsumerRecord
 
 from shared.commands import command
-from shared.contracts.base import SYSTEM, Record
-from shared.contracts.jobs import AddComment, CreateJob, job_id_of
+from shared.contracts.base import Record
+from shared.contracts.jobs import AddComment, job_id_of
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES
-from tests.builders import BY_PARTNER, NOW, PARTNER_ID, details
+from tests.builders import BY_PARTNER, NOW, PARTNER_ID, a_creation
 from tests.live.log import Log, log_of, put, until
 from tests.live.process import ServiceProcess
 from tests.servers import environ_of
@@ -126,15 +126,7 @@ def _json(record: ConsumerRecord) -> dict:
 
 
 def create_job(request_id: UUID) -> Record:
-    data = CreateJob(
-        request_id=request_id,
-        partner_id=PARTNER_ID,
-        details=details(),
-        reply_window_seconds=3600,
-        remind_before_seconds=(),
-        actor=SYSTEM,
-    )
-    return command(data, job_id_of(request_id, PARTNER_ID), source="tests", time=NOW)
+    return command(a_creation(request_id), job_id_of(request_id, PARTNER_ID), source="tests", time=NOW)
 
 
 def _comment(job_id: UUID) -> Record:

@@ -10,7 +10,7 @@ from deploy.market import load_partners
 from services.jobs.job import evolve
 from shared.commands import command
 from shared.contracts.base import SYSTEM, Actor, ActorKind, Message, Record, derived_id
-from shared.contracts.jobs import CreateJob, JobCreated, OpenJob, job_id_of
+from shared.contracts.jobs import JobCreated, OpenJob, job_id_of
 from shared.contracts.matching import (
     Answer,
     Match,
@@ -46,7 +46,7 @@ from shared.topics import (
     SIGN_INS,
     STANDINGS,
 )
-from tests.builders import a_merchant, a_partner, an_event, details
+from tests.builders import a_creation, a_merchant, a_partner, an_event, details
 from tests.live.conftest import Jobwire
 
 KNOWN_PARTNER = UUID(str(load_partners()[0]["partner_id"]))
@@ -92,14 +92,7 @@ def _merchant() -> dict[str, Any]:
 
 def _a_job_command() -> Good:
     request_id = uuid4()
-    data = CreateJob(
-        request_id=request_id,
-        partner_id=KNOWN_PARTNER,
-        details=details(**_merchant()),
-        reply_window_seconds=3600,
-        remind_before_seconds=(),
-        actor=SYSTEM,
-    )
+    data = a_creation(request_id, partner_id=KNOWN_PARTNER, details=details(**_merchant()))
     return _at_the_door("jobs", data, job_id_of(request_id, KNOWN_PARTNER))
 
 
