@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from shared.clock import Clock
 from shared.consumer import Received
-from shared.contracts.base import Command, Event, Message, derived_id
+from shared.contracts.base import Command, Event, Message, Record, derived_id
 from shared.contracts.replies import CommandApplied, CommandRejected
 from shared.failures import is_transient
 from shared.logs import get_logger
@@ -162,14 +162,28 @@ class Order:
     data: Message
 
 
+def ordered(service: str, door: Topic, cause: Record, order: Order) -> Outgoing:
+    """The order as a command that `cause` leads to. Its id follows from the cause, so that a cause delivered twice
+    orders once.
+    """
+    record = command(
+        order.data,
+        order.subject,
+        source=service,
+        time=cause.time,
+        command_id=derived_id("order", cause.id, order.subject, type(order.data).__name__),
+        correlation_id=cause.correlationid,
+        causation_id=cause.id,
+        traceparent=cause.traceparent,
+    )
+    return outgoing(door.name, record)
+
+
 Reaction = Callable[[Event[Any, Any]], Iterable[Order]]
 
 
 class Policy:
-    """Whenever this event, then that command: a stateless `shared.consumer.Handler`.
-
-    A command's id follows from its event's, so an event delivered twice orders once.
-    """
+    """Whenever this event, then that command: a stateless `shared.consumer.Handler`."""
 
     def __init__(
         self, service: str, door: Topic, publisher: Publisher, reactions: dict[type[Message], Reaction]
@@ -187,17 +201,7 @@ class Policy:
         if reaction is None:
             return
         for order in reaction(event):
-            record = command(
-                order.data,
-                order.subject,
-                source=self._service,
-                time=event.time,
-                command_id=derived_id("order", event.id, order.subject, type(order.data).__name__),
-                correlation_id=event.correlationid,
-                causation_id=event.id,
-                traceparent=event.traceparent,
-            )
-            yield outgoing(self._door.name, record)
+            yield ordered(self._service, self._door, event, order)
 
 
 def _answer(data: Message) -> Answer:

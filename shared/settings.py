@@ -40,6 +40,8 @@ class Settings(BaseSettings):
 
     reply_window_seconds: int = 72 * 3600
     remind_before_seconds: tuple[int, ...] = (24 * 3600, 6 * 3600)
+    undo_seconds: int = Field(8, ge=0, le=60)
+    """How long a partner can take back a decline, a completion or putting a job aside."""
     partners_per_wave: int = Field(4, ge=1)
     waves: int = Field(3, ge=1)
     sign_in_minutes: int = 30

@@ -18,6 +18,13 @@ MAX_MESSAGE_BYTES = 3 * MIB // 2
 """Above any contract, so that a record that is too large ends in the dead letters and not in somebody's exception."""
 
 
+COMPACTED_AFTER = timedelta(days=7)
+
+
+def _milliseconds(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)
+
+
 @dataclass(frozen=True)
 class Topic:
     """One topic: who says it, who hears it (consumer groups, `*` for every replica), what it carries and for how
@@ -39,9 +46,11 @@ class Topic:
         """Kafka's settings of this topic."""
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
-            "retention.ms": "-1" if self.kept is None else str(int(self.kept.total_seconds() * 1000)),
+            "retention.ms": "-1" if self.kept is None else str(_milliseconds(self.kept)),
             "message.timestamp.type": "LogAppendTime" if self.one_clock else "CreateTime",
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            # Whoever reacts to a change, an invitation say, and not only to the latest state, has this long to hear it.
+            **({"min.compaction.lag.ms": str(_milliseconds(COMPACTED_AFTER))} if self.compacted else {}),
         }
 
 
@@ -49,7 +58,7 @@ def _door(name: str, codec: Codec, *, said_by: tuple[str, ...], owner: str) -> T
     return Topic(name, "aggregate id", said_by, (owner,), codec, kept=timedelta(days=7), one_clock=True)
 
 
-REQUEST_COMMANDS = _door("requests.commands", Codec(requests.COMMANDS), said_by=("leads",), owner="leads")
+REQUEST_COMMANDS = _door("requests.commands", Codec(requests.COMMANDS), said_by=("gateway", "leads"), owner="leads")
 MATCHING_COMMANDS = _door("matching.commands", Codec(matching.COMMANDS), said_by=("matching",), owner="matching")
 JOB_COMMANDS = _door("jobs.commands", Codec(jobs.COMMANDS), said_by=("gateway", "jobs"), owner="jobs")
 PARTNER_COMMANDS = _door("partners.commands", Codec(partners.COMMANDS), said_by=("gateway", "seed"), owner="gateway")
@@ -66,14 +75,30 @@ JOB_EVENTS = Topic(
     "jobs.events",
     "job id",
     ("jobs",),
-    ("matching.answers", "matching.standings", "notifications.jobs", "gateway.jobs", "gateway.live*"),
+    (
+        "jobs.partners",
+        "jobs.platform",
+        "matching.answers",
+        "matching.standings",
+        "notifications.jobs",
+        "gateway.jobs",
+        "gateway.search",
+        "gateway.live*",
+    ),
     Codec(jobs.EVENTS, jobs.Job),
 )
 PARTNERS = Topic(
     "partners",
     "partner id",
     ("gateway",),
-    ("matching.partners*", "notifications.partners", "gateway.partners", "leads.partners"),
+    (
+        "jobs.partners",
+        "matching.partners*",
+        "notifications.partners",
+        "gateway.partners",
+        "gateway.live*",
+        "leads.partners",
+    ),
     Codec(partners.EVENTS, partners.Partner),
     compacted=True,
 )

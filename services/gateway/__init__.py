@@ -1,7 +1,7 @@
 """The dashboard's side: accounts and sign-in, partners and their teams, read models, JSON API, live updates.
 
 hears: `partners.commands` (its door) · `partners`, `requests`, `jobs.events`, `standings` (read models) ·
-       `jobs.events` (live, every replica) · `replies`
-says: `partners` · `sign-ins` · `jobs.commands`, `partners.commands` (API) · `replies`
-owns: the partner aggregate; sessions
+       `jobs.events` (search) · `jobs.events`, `partners` (live, every replica) · `replies`
+says: `partners` · `sign-ins` · `jobs.commands`, `partners.commands`, `requests.commands` (API) · `replies`
+owns: the partner aggregate; sessions, attachments, read marks
 """

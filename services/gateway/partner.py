@@ -1,62 +1,146 @@
-"""All rules of a partner. Pure."""
+"""All rules of a partner: its profile, services and preferences here, its members in `team.py`. Pure."""
 
 from datetime import datetime
+from typing import get_args
 from uuid import UUID
 
-from shared.contracts.base import Actor, ActorKind
+from services.gateway.team import TeamCommand, decide_team
+from shared.contracts.base import ActorKind
 from shared.contracts.partners import (
+    BlockPartner,
     ChangePreferences,
+    ChangeProfile,
+    Offer,
+    OfferService,
     Partner,
     PartnerChanged,
     PartnerCommand,
+    Preferences,
+    Profile,
+    PublishProfile,
     RegisterPartner,
     Role,
+    UnpublishProfile,
+    WithdrawService,
 )
 from shared.decisions import Decision, Rejection
 from shared.taxonomy import is_service
 
+_STATE = frozenset(Partner.model_fields) & frozenset(PartnerChanged.model_fields)
+MOST_SERVICES = 60
+
 
 def decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID, at: datetime) -> Decision:
-    match command:
-        case RegisterPartner():
-            return _register(partner, command)
-        case ChangePreferences(preferences=preferences, actor=actor):
-            if partner is None:
-                raise ValueError(f"There is no partner {partner_id} to change.")
-            if not _may_administer(partner, actor):
-                return Rejection("forbidden", "Only owners and admins can change the preferences.")
-            return [] if preferences == partner.preferences else [PartnerChanged(preferences=preferences)]
+    if isinstance(command, RegisterPartner):
+        return _register(partner, command, partner_id)
+    if partner is None:
+        raise ValueError(f"There is no partner {partner_id} to change.")
+    if isinstance(command, BlockPartner):
+        return _block(partner, command)
+    if isinstance(command, get_args(TeamCommand)):
+        return decide_team(partner, command)
+    member = partner.acting(command.actor)
+    if member is None or not member.administers:
+        return Rejection("forbidden", "Only owners and admins can change this.")
+    return _changed(partner, command)
 
 
 def evolve(partner: Partner | None, fact: PartnerChanged, partner_id: UUID, at: datetime) -> Partner:
-    changed = {name: value for name in PartnerChanged.model_fields if (value := getattr(fact, name)) is not None}
+    changed = {name: value for name in _STATE if (value := getattr(fact, name)) is not None}
     if partner is None:
         return Partner.model_validate({"partner_id": partner_id, **changed})
     return partner.model_copy(update=changed)
 
 
-def _register(partner: Partner | None, command: RegisterPartner) -> Decision:
-    """Registering the same again changes nothing; so a market can be seeded twice."""
-    if command.actor.kind is not ActorKind.SYSTEM:
-        return Rejection("forbidden", "Partners are registered by the marketplace.")
+def missing(partner: Partner, at: datetime) -> list[str]:
+    """What keeps the partner from receiving work; empty when nothing does."""
+    needed = {
+        "publish_profile": partner.profile.published,
+        "offer_a_service": bool(partner.profile.services),
+        "be_available": partner.preferences.available,
+        "be_back": partner.preferences.contactable(at) or not partner.preferences.available,
+    }
+    return [what for what, is_there in needed.items() if not is_there]
+
+
+def _changed(partner: Partner, command: PartnerCommand) -> Decision:
+    match command:
+        case ChangePreferences(preferences=preferences, actor=actor):
+            return [] if preferences == partner.preferences else [PartnerChanged(preferences=preferences, actor=actor)]
+        case ChangeProfile():
+            said = {name: getattr(command, name) for name in ChangeProfile.model_fields if name != "actor"}
+            return _with_profile(partner, command, **said)
+        case OfferService(offer=offer):
+            return _offer(partner, command, offer)
+        case WithdrawService(service=service):
+            return _with_profile(partner, command, services=_without(partner, service))
+        case PublishProfile():
+            return _with_profile(partner, command, published=True)
+        case UnpublishProfile():
+            return _with_profile(partner, command, published=False)
+        case _:
+            raise TypeError(f"No rule for {type(command).__name__}.")
+
+
+def _with_profile(partner: Partner, command: PartnerCommand, **fields: object) -> Decision:
+    profile = partner.profile.model_copy(update=fields)
+    return [] if profile == partner.profile else [PartnerChanged(profile=profile, actor=command.actor)]
+
+
+def _offer(partner: Partner, command: OfferService, offer: Offer) -> Decision:
+    if not is_service(offer.service):
+        return Rejection("unknown_service", f"There is no service {offer.service!r}.")
+    others = _without(partner, offer.service)
+    if len(others) >= MOST_SERVICES:
+        return Rejection("too_many_services", f"A partner offers {MOST_SERVICES} services at most.")
+    return _with_profile(partner, command, services=(*others, offer))
+
+
+def _without(partner: Partner, service: str) -> tuple[Offer, ...]:
+    return tuple(offer for offer in partner.profile.services if offer.service != service)
+
+
+def _block(partner: Partner, command: BlockPartner) -> Decision:
+    merchant_id = command.actor.merchant_id
+    if command.actor.kind is not ActorKind.MERCHANT or merchant_id is None:
+        return Rejection("forbidden", "Only a merchant can block a partner.")
+    if merchant_id in partner.blocked_by:
+        return []
+    return [PartnerChanged(blocked_by=(*partner.blocked_by, merchant_id))]
+
+
+def _register(partner: Partner | None, command: RegisterPartner, partner_id: UUID) -> Decision:
+    """By the marketplace, whole: registering the same again changes nothing, so a market can be seeded twice. Or by a
+    person, who becomes the owner of something that is not published yet.
+    """
+    if command.actor.kind is not ActorKind.SYSTEM and not _is_own(command, partner_id):
+        return Rejection("forbidden", "A person registers one organisation at a time, unpublished, as its owner.")
     unknown = [offer.service for offer in command.profile.services if not is_service(offer.service)]
     if unknown:
         return Rejection("unknown_service", f"There is no service {unknown[0]!r}.")
-    if not any(member.role is Role.OWNER for member in command.members):
+    if not any(member.role is Role.OWNER and member.joined for member in command.members):
         return Rejection("no_owner", "An organisation needs an owner.")
-    changed = PartnerChanged(profile=command.profile, preferences=command.preferences, members=command.members)
     if partner is None:
-        return [changed]
+        return [_registered(command.profile, command.preferences, command)]
+    if command.actor.kind is not ActorKind.SYSTEM:
+        return Rejection("already_registered", "This organisation is registered.")
     same = (partner.profile, partner.preferences, partner.members) == (
         command.profile,
         command.preferences,
         command.members,
     )
-    return [] if same else [changed]
+    return [] if same else [_registered(command.profile, command.preferences, command)]
 
 
-def _may_administer(partner: Partner, actor: Actor) -> bool:
-    if actor.kind is not ActorKind.PARTNER or actor.partner_id != partner.partner_id or actor.member_id is None:
-        return False
-    member = partner.member(actor.member_id)
-    return member is not None and member.role in (Role.OWNER, Role.ADMIN)
+def _registered(profile: Profile, preferences: Preferences, command: RegisterPartner) -> PartnerChanged:
+    return PartnerChanged(profile=profile, preferences=preferences, members=command.members, actor=command.actor)
+
+
+def _is_own(command: RegisterPartner, partner_id: UUID) -> bool:
+    actor = command.actor
+    return (
+        actor.kind is ActorKind.PARTNER
+        and actor.partner_id == partner_id
+        and [member.member_id for member in command.members] == [actor.member_id]
+        and not command.profile.published
+    )

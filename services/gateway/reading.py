@@ -94,7 +94,7 @@ class Reading:
         """What matching knows of a partner; an empty standing for a newcomer."""
         document = await self._standings.find_one({"_id": partner_id})
         if document is None:
-            return StandingChanged(partner_id=partner_id, version=0, services={})
+            return StandingChanged.newcomers(partner_id)
         return StandingChanged.model_validate(document["standing"])
 
     async def partner(self, partner_id: UUID) -> Partner | None:

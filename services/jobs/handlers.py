@@ -1,11 +1,11 @@
-"""Whenever matching has chosen partners, each of them gets a job."""
+"""Whenever matching has chosen partners, each of them gets a job; when the match is closed, these jobs are too."""
 
 from collections.abc import Iterable
 
 from shared.commands import Order, Reaction
 from shared.contracts.base import SYSTEM, Event
-from shared.contracts.jobs import CreateJob, job_id_of
-from shared.contracts.matching import Match, RequestMatched
+from shared.contracts.jobs import CloseJob, CreateJob, DeclineReason, job_id_of
+from shared.contracts.matching import Match, MatchClosed, RequestMatched
 from shared.settings import Settings
 
 
@@ -28,3 +28,9 @@ def on_request_matched(settings: Settings) -> Reaction:
             )
 
     return react
+
+
+def on_match_closed(event: Event[MatchClosed, Match]) -> Iterable[Order]:
+    for asked in event.snapshot.asked:
+        job_id = job_id_of(event.snapshot.request_id, asked.partner_id)
+        yield Order(job_id, CloseJob(reason=DeclineReason.WITHDRAWN, actor=SYSTEM))

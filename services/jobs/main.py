@@ -1,16 +1,27 @@
 """The wiring of jobs."""
 
-from services.jobs import timers
-from services.jobs.handlers import on_request_matched
+from typing import Any
+
+from services.jobs import partners, timers
+from services.jobs.handlers import on_match_closed, on_request_matched
 from services.jobs.job import decide, evolve
 from shared.aggregate import Aggregate
+from shared.commands import Reaction
+from shared.contracts.base import Message
 from shared.contracts.jobs import CreateJob, Job
-from shared.contracts.matching import RequestMatched
+from shared.contracts.matching import MatchClosed, RequestMatched
 from shared.lease import Lease
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
-from shared.topics import JOB_COMMANDS, JOB_EVENTS, MATCHES
+from shared.topics import JOB_COMMANDS, JOB_EVENTS, MATCHES, PARTNERS
+
+
+def indexed(job: Job) -> dict[str, Any]:
+    """What is stored beside the job because somebody looks for it: its timer, and the two it is between."""
+    parties = {"partner_id": job.partner_id, "merchant_id": job.details.merchant.merchant_id}
+    return {**timers.indexed(job), **parties}
+
 
 JOB = Aggregate(
     name="job",
@@ -20,15 +31,22 @@ JOB = Aggregate(
     creates=(CreateJob,),
     decide=decide,
     evolve=evolve,
-    indexed=timers.indexed,
+    indexed=indexed,
 )
 
 
 def build(service: Service) -> None:
     jobs = service.database["jobs"]
     service.prepares(lambda: timers.prepare(jobs))
+    service.prepares(lambda: partners.prepare(jobs))
     service.owns(JOB)
-    service.reacts("jobs.matches", [MATCHES], JOB_COMMANDS, {RequestMatched: on_request_matched(service.settings)})
+    reactions: dict[type[Message], Reaction] = {
+        RequestMatched: on_request_matched(service.settings),
+        MatchClosed: on_match_closed,
+    }
+    service.reacts("jobs.matches", [MATCHES], JOB_COMMANDS, reactions)
+    watch = partners.PartnerWatch(service.database, jobs, service.publisher)
+    service.hears("jobs.partners", [PARTNERS, JOB_EVENTS], watch)
 
     lease = Lease(service.database["leases"], "timers", seconds=10)
     scanner = timers.Timers(jobs, lease, service.publisher, service.clock, service.metrics)

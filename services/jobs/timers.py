@@ -2,6 +2,7 @@
 jobs' own door, so that a reply and an expiry meet in one partition and the log's order decides between them.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from services.jobs.job import Timer, timer
 from shared.clock import Clock
 from shared.commands import command
 from shared.contracts.base import SYSTEM, Message, derived_id
-from shared.contracts.jobs import ExpireJob, Job, RemindJob
+from shared.contracts.jobs import ExpireAccess, ExpireJob, Job, RemindJob, SettleAct
 from shared.lease import Lease
 from shared.metrics import Metrics
 from shared.mongo import Collection
@@ -58,14 +59,16 @@ class Timers:
         self._told = {command_id: self._told.get(command_id, now) for command_id in commands}
 
 
+_COMMANDS: dict[str, Callable[[datetime], Message]] = {
+    "settle": lambda due_at: SettleAct(due_at=due_at, actor=SYSTEM),
+    "remind": lambda due_at: RemindJob(due_at=due_at, actor=SYSTEM),
+    "expire": lambda due_at: ExpireJob(deadline=due_at, actor=SYSTEM),
+    "end-access": lambda due_at: ExpireAccess(expires_at=due_at, actor=SYSTEM),
+}
+
+
 def _told(job_id: UUID, timer: Timer, now: datetime) -> tuple[UUID, Outgoing]:
     attempt = int((now - timer.due_at).total_seconds() // ASK_AGAIN_SECONDS)
     command_id = derived_id("timer", job_id, timer.kind, timer.due_at.isoformat(), attempt)
-    data: Message = (
-        ExpireJob(deadline=timer.due_at, actor=SYSTEM)
-        if timer.kind == "expire"
-        else RemindJob(due_at=timer.due_at, actor=SYSTEM)
-    )
-    return command_id, outgoing(
-        JOB_COMMANDS.name, command(data, job_id, source="jobs", time=now, command_id=command_id)
-    )
+    record = command(_COMMANDS[timer.kind](timer.due_at), job_id, source="jobs", time=now, command_id=command_id)
+    return command_id, outgoing(JOB_COMMANDS.name, record)

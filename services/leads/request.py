@@ -14,7 +14,9 @@ from shared.contracts.requests import (
     RequestKind,
     RequestStatus,
     RequestSubmitted,
+    RequestWithdrawn,
     SubmitRequest,
+    WithdrawRequest,
     merchant_id_of,
 )
 from shared.decisions import Decision, Rejection
@@ -30,7 +32,15 @@ def decide(request: Request | None, command: RequestCommand, request_id: UUID, a
                 raise ValueError(f"There is no request {request_id} to confirm.")
             if not _is_theirs(request, actor):
                 return Rejection("forbidden", "Only the merchant who asked can confirm the request.")
+            if request.status is RequestStatus.WITHDRAWN:
+                return Rejection("withdrawn", "This request was withdrawn.")
             return [RequestConfirmed()] if request.status is RequestStatus.SUBMITTED else []
+        case WithdrawRequest(actor=actor):
+            if request is None:
+                raise ValueError(f"There is no request {request_id} to withdraw.")
+            if not _is_theirs(request, actor):
+                return Rejection("forbidden", "Only the merchant who asked can withdraw the request.")
+            return [] if request.status is RequestStatus.WITHDRAWN else [RequestWithdrawn()]
 
 
 def evolve(request: Request | None, fact: RequestFact, request_id: UUID, at: datetime) -> Request:
@@ -41,6 +51,10 @@ def evolve(request: Request | None, fact: RequestFact, request_id: UUID, at: dat
             if request is None:
                 raise ValueError("RequestConfirmed before RequestSubmitted.")
             return request.model_copy(update={"status": RequestStatus.CONFIRMED, "confirmed_at": at})
+        case RequestWithdrawn():
+            if request is None:
+                raise ValueError("RequestWithdrawn before RequestSubmitted.")
+            return request.model_copy(update={"status": RequestStatus.WITHDRAWN})
 
 
 def _submit(request: Request | None, details: RequestDetails, actor: Actor) -> Decision:

@@ -10,13 +10,12 @@ from uuid import UUID
 from babel.numbers import NumberFormatError, parse_decimal
 from pydantic import BaseModel, BeforeValidator, Field
 
-from shared.contracts.base import Line, Locale, Money, Text
+from shared.contracts.base import Line, Locale, Money, Text, WebUrl
 from shared.contracts.requests import (
     Merchant,
     Priorities,
     RequestDetails,
     RequestKind,
-    StoreUrl,
     merchant_id_of,
 )
 from shared.http import Address
@@ -33,7 +32,7 @@ def _with_scheme(value: object) -> object:
 class NewMerchant(BaseModel):
     name: Line
     email: Address
-    store_url: Annotated[StoreUrl, BeforeValidator(_with_scheme)]
+    store_url: Annotated[WebUrl, BeforeValidator(_with_scheme)]
 
 
 class NewRequest(BaseModel):

@@ -1,12 +1,12 @@
-"""Whenever a request is confirmed, select; whenever a job is answered, note it."""
+"""Whenever a request is confirmed, select; when it is withdrawn, close; whenever a job is answered, note it."""
 
 from collections.abc import Iterable
 
 from shared.commands import Order, Reaction
 from shared.contracts.base import SYSTEM, Event, Message
 from shared.contracts.jobs import Job, JobDeclined, JobExpired, JobReplied
-from shared.contracts.matching import Answer, NoteAnswer, SelectPartners
-from shared.contracts.requests import Request, RequestConfirmed
+from shared.contracts.matching import Answer, CloseMatch, NoteAnswer, SelectPartners
+from shared.contracts.requests import Request, RequestConfirmed, RequestWithdrawn
 from shared.settings import Settings
 
 ANSWERS: dict[type[Message], Answer] = {
@@ -30,6 +30,11 @@ def on_request_confirmed(settings: Settings) -> Reaction:
         )
 
     return react
+
+
+def on_request_withdrawn(event: Event[RequestWithdrawn, Request]) -> Iterable[Order]:
+    if event.snapshot.confirmed_at is not None:  # else nobody was ever asked
+        yield Order(event.snapshot.request_id, CloseMatch(actor=SYSTEM))
 
 
 def on_answer(settings: Settings) -> Reaction:

@@ -1,12 +1,12 @@
 """The wiring of matching."""
 
-from services.matching.handlers import ANSWERS, on_answer, on_request_confirmed
+from services.matching.handlers import ANSWERS, on_answer, on_request_confirmed, on_request_withdrawn
 from services.matching.market import Market
 from services.matching.match import decide_with, evolve
 from services.matching.standings import Standings
 from shared.aggregate import Aggregate
 from shared.contracts.matching import Match, SelectPartners
-from shared.contracts.requests import RequestConfirmed
+from shared.contracts.requests import RequestConfirmed, RequestWithdrawn
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
@@ -32,7 +32,10 @@ def build(service: Service) -> None:
     )
     settings = service.settings
     service.reacts(
-        "matching.requests", [REQUESTS], MATCHING_COMMANDS, {RequestConfirmed: on_request_confirmed(settings)}
+        "matching.requests",
+        [REQUESTS],
+        MATCHING_COMMANDS,
+        {RequestConfirmed: on_request_confirmed(settings), RequestWithdrawn: on_request_withdrawn},
     )
     service.reacts("matching.answers", [JOB_EVENTS], MATCHING_COMMANDS, dict.fromkeys(ANSWERS, on_answer(settings)))
 

@@ -12,7 +12,9 @@ from shared.contracts.matching import (
     Answer,
     AnswerNoted,
     Asked,
+    CloseMatch,
     Match,
+    MatchClosed,
     MatchCommand,
     MatchFact,
     MatchStatus,
@@ -35,10 +37,12 @@ def decide_with(market: Market) -> Decide:
         if command.actor.kind is not ActorKind.SYSTEM:
             return Rejection("forbidden", "Matching is told what happened by the services alone.")
         if isinstance(command, SelectPartners):
-            return [] if match else _start(command, request_id, market)
+            return [] if match else _start(command, request_id, market, at)
         if match is None:
             raise ValueError(f"There is no match {request_id} to decide about.")
-        return _note(match, command, market)
+        if isinstance(command, CloseMatch):
+            return [] if match.status is MatchStatus.CLOSED else [MatchClosed()]
+        return _note(match, command, market, at)
 
     return decide
 
@@ -47,26 +51,28 @@ def evolve(match: Match | None, fact: MatchFact, request_id: UUID, at: datetime)
     if match is None:
         return _first(fact, request_id, at)
     match fact:
+        case MatchClosed():
+            return match.model_copy(update={"status": MatchStatus.CLOSED})
         case RequestMatched(wave=wave, selections=selections):
             asked = (*match.asked, *_asked(wave, selections))
             return match.model_copy(update={"wave": wave, "asked": asked, "status": MatchStatus.WAITING})
         case RequestUnmatched():
             return match.model_copy(update={"status": MatchStatus.UNMATCHED})
         case AnswerNoted(partner_id=partner_id, answer=answer):
-            answered = match.status is MatchStatus.ANSWERED or answer is Answer.REPLIED
-            status = MatchStatus.ANSWERED if answered else match.status
+            answers = answer is Answer.REPLIED and match.status is not MatchStatus.CLOSED
+            status = MatchStatus.ANSWERED if answers else match.status
             return match.model_copy(update={"asked": _answered(match.asked, partner_id, answer), "status": status})
 
 
-def _start(command: SelectPartners, request_id: UUID, market: Market) -> Decision:
-    selections = select(request_id, command.details, market, command.partners_per_wave, ())
+def _start(command: SelectPartners, request_id: UUID, market: Market, at: datetime) -> Decision:
+    selections = select(request_id, command.details, market, command.partners_per_wave, (), at=at)
     if selections:
         return [RequestMatched(details=command.details, wave=1, selections=selections)]
     direct = command.details.kind is RequestKind.DIRECT
     return [RequestUnmatched(details=command.details, reason="partner_unavailable" if direct else "nobody_eligible")]
 
 
-def _note(match: Match, command: NoteAnswer, market: Market) -> Decision:
+def _note(match: Match, command: NoteAnswer, market: Market, at: datetime) -> Decision:
     before = next((asked for asked in match.asked if asked.partner_id == command.partner_id), None)
     if before is None:
         return Rejection("not_selected", "This partner was not selected for this request.")
@@ -75,14 +81,17 @@ def _note(match: Match, command: NoteAnswer, market: Market) -> Decision:
     noted = AnswerNoted(partner_id=command.partner_id, answer=command.answer)
     after = _answered(match.asked, command.partner_id, command.answer)
     nobody_left = all(asked.answer in (Answer.DECLINED, Answer.EXPIRED) for asked in after)
-    return [noted, _next_wave(match, command, market)] if nobody_left else [noted]
+    if match.status is MatchStatus.CLOSED or not nobody_left:
+        return [noted]
+    return [noted, _next_wave(match, command, market, at)]
 
 
-def _next_wave(match: Match, command: NoteAnswer, market: Market) -> Message:
+def _next_wave(match: Match, command: NoteAnswer, market: Market, at: datetime) -> Message:
     """Everybody asked so far has declined or let it expire: ask others, if there are any and waves are left."""
     more_waves = match.wave < command.waves and match.details.kind is RequestKind.MATCH
     tried = {asked.partner_id for asked in match.asked}
-    selections = select(match.request_id, match.details, market, command.partners_per_wave, tried) if more_waves else ()
+    count = command.partners_per_wave if more_waves else 0
+    selections = select(match.request_id, match.details, market, count, tried, at=at)
     if selections:
         return RequestMatched(details=match.details, wave=match.wave + 1, selections=selections)
     return RequestUnmatched(details=match.details, reason="nobody_answered")
@@ -97,8 +106,8 @@ def _answered(asked: Sequence[Asked], partner_id: UUID, answer: Answer) -> tuple
 
 
 def _first(fact: MatchFact, request_id: UUID, at: datetime) -> Match:
-    if isinstance(fact, AnswerNoted):
-        raise ValueError("AnswerNoted before anybody was selected.")  # noqa: TRY004 - the order is wrong, not the type
+    if isinstance(fact, AnswerNoted | MatchClosed):
+        raise ValueError(f"{type(fact).__name__} before anybody was selected.")  # noqa: TRY004 - the order is wrong, not the type
     selections = fact.selections if isinstance(fact, RequestMatched) else ()
     return Match(
         request_id=request_id,

@@ -5,6 +5,7 @@ weights add up to 1, and a factor's points are `100 * value * weight`, so that t
 """
 
 from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Protocol
 from uuid import UUID
@@ -35,8 +36,8 @@ class Market(Protocol):
     def standing(self, partner_id: UUID) -> StandingChanged | None: ...
 
 
-def select(
-    request_id: UUID, details: RequestDetails, market: Market, count: int, tried: Collection[UUID]
+def select(  # noqa: PLR0913 - what a selection is of, and when
+    request_id: UUID, details: RequestDetails, market: Market, count: int, tried: Collection[UUID], *, at: datetime
 ) -> tuple[Selection, ...]:
     """At most `count` partners who have not been tried, the best first. Equal scores are ordered by a hash of request
     and partner, so that nobody is first by their id in every request.
@@ -44,27 +45,45 @@ def select(
     named = market.partner(details.partner_id) if details.partner_id else None
     candidates = [named] if named else [] if details.kind is RequestKind.DIRECT else market.partners()
     scored = [
-        explained(details, partner, offer, market.standing(partner.partner_id))
+        explained(details, partner, offer, standing)
         for partner in candidates
-        if partner.partner_id not in tried and (offer := eligible(details, partner)) is not None
+        if partner.partner_id not in tried
+        and (offer := eligible(details, partner, at)) is not None
+        and has_room(partner, standing := market.standing(partner.partner_id), details, at)
     ]
     scored.sort(key=lambda selection: (-selection.score, _lot(request_id, selection.partner_id)))
     return tuple(scored[:count])
 
 
-def eligible(details: RequestDetails, partner: Partner) -> Offer | None:
+def eligible(details: RequestDetails, partner: Partner, at: datetime) -> Offer | None:
     """The partner's offer if it may get this request at all, else None."""
     preferences = partner.preferences
     matched = details.kind is RequestKind.MATCH
     passes = (
         partner.profile.published
-        and preferences.available
+        and preferences.contactable(at)
+        and details.merchant.merchant_id not in partner.blocked_by
         and (preferences.visible or not matched)
         and (preferences.dropshippers or not details.dropshipping)
         # Whoever asks one partner by name has read its languages on its profile.
         and (details.locale.value in partner.profile.languages or not matched)
     )
     return partner.offer(details.service) if passes else None
+
+
+def has_room(partner: Partner, standing: StandingChanged | None, details: RequestDetails, at: datetime) -> bool:
+    """Whether the partner wants one more matched job now: below its open jobs, and below its new jobs of this and the
+    six days before. A direct request is the merchant's own choice and always fits. Standings follow the jobs by some
+    milliseconds, so that requests at the same moment may pass the limit by one or two.
+    """
+    if details.kind is RequestKind.DIRECT:
+        return True
+    wanted, standing = partner.preferences, standing or StandingChanged.newcomers(partner.partner_id)
+    week = {(at - timedelta(days=back)).date() for back in range(7)}
+    new = sum(count for day, count in standing.received_on.items() if day in week)
+    return (wanted.open_jobs is None or standing.open_jobs < wanted.open_jobs) and (
+        wanted.jobs_per_week is None or new < wanted.jobs_per_week
+    )
 
 
 def explained(details: RequestDetails, partner: Partner, offer: Offer, standing: StandingChanged | None) -> Selection:
@@ -76,7 +95,7 @@ def explained(details: RequestDetails, partner: Partner, offer: Offer, standing:
         ("time", _time(offer, total), PRIORITIES_SHARE * weights["time"]),
         ("cost", _cost(details, offer), PRIORITIES_SHARE * weights["cost"]),
         ("quality", _quality(here, total), PRIORITIES_SHARE * weights["quality"]),
-        ("answers", _answers(total), ANSWERS_SHARE),
+        ("answers", answers_value(total), ANSWERS_SHARE),
         ("language", 1.0 if partner.profile.main_language is details.locale else 0.5, LANGUAGE_SHARE),
     )
     factors = tuple(
@@ -118,7 +137,7 @@ def _quality(here: ServiceStanding, total: ServiceStanding) -> float:
     return (mean - 1) / 4
 
 
-def _answers(total: ServiceStanding) -> float:
+def answers_value(total: ServiceStanding) -> float:
     """The share of jobs that got an answer (beta mean). A decline is an answer; an expiry is not, and counts twice."""
     answered = total.replied + total.declined
     return (PRIOR_ANSWERED * PRIOR_ANSWERS + answered) / (PRIOR_ANSWERS + answered + 2 * total.expired)

@@ -6,20 +6,24 @@ Summing again after a crash or a duplicate gives the same numbers, which adding 
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
+from services.matching.selection import ANSWERS_SHARE, answers_value
 from shared.commands import command
 from shared.consumer import Received
 from shared.contracts.base import derived_id
 from shared.contracts.jobs import Job, Status
-from shared.contracts.matching import ServiceStanding, StandingChanged
+from shared.contracts.matching import Answering, ServiceStanding, StandingChanged
 from shared.mongo import Database, Document, aggregated
 from shared.projection import Projection, Write, newer
 from shared.publisher import Outgoing, Publisher, outgoing
 from shared.topics import STANDINGS
 
 COLLECTION = "job_outcomes"
+REMEMBERED_DAYS = 8
+OPEN = frozenset({Status.NEW, Status.OPENED, Status.REPLIED, Status.AWAITING_REPLY})
 
 
 class Standings:
@@ -36,7 +40,9 @@ class Standings:
     async def __call__(self, batch: Sequence[Received]) -> None:
         await self._remember(batch)
         latest = {received.record.snapshot.partner_id: received for received in batch}
-        standings = standings_of(await aggregated(self._outcomes, sums_of(list(latest))))
+        sums = await aggregated(self._outcomes, sums_of(list(latest)))
+        days = await aggregated(self._outcomes, days_of(list(latest)))
+        standings = standings_of(sums, days)
         await self._publisher.publish([_said(standing, latest[standing.partner_id]) for standing in standings])
 
 
@@ -66,7 +72,10 @@ def outcome_of(job: Job) -> dict[str, Any]:
     return {
         "partner_id": job.partner_id,
         "service": job.details.service,
+        "day": job.created_at.date().isoformat(),
+        "open": int(job.status in OPEN),
         "replied": int(job.first_reply_at is not None),
+        "opened": int(job.reply_opened_at is not None),
         "declined": int(declined),
         "expired": int(job.status is Status.EXPIRED),
         "reply_seconds": reply,
@@ -75,7 +84,7 @@ def outcome_of(job: Job) -> dict[str, Any]:
     }
 
 
-SUMMED = ("replied", "declined", "expired", "reply_seconds", "reviews", "rating_sum")
+SUMMED = ("open", "replied", "opened", "declined", "expired", "reply_seconds", "reviews", "rating_sum")
 
 
 def sums_of(partner_ids: Sequence[UUID]) -> list[Document]:
@@ -87,15 +96,45 @@ def sums_of(partner_ids: Sequence[UUID]) -> list[Document]:
     ]
 
 
-def standings_of(sums: Iterable[Document]) -> list[StandingChanged]:
-    """The standings that the sums of `sums_of` amount to."""
-    versions: dict[UUID, int] = defaultdict(int)
-    services: dict[UUID, dict[str, ServiceStanding]] = defaultdict(dict)
-    for summed in sums:
-        partner_id, service = summed["_id"]["partner_id"], summed["_id"]["service"]
-        versions[partner_id] += summed["version"]
-        services[partner_id][service] = ServiceStanding.model_validate(summed)
+def days_of(partner_ids: Sequence[UUID]) -> list[Document]:
+    """The aggregation that counts these partners' new jobs of each day."""
     return [
-        StandingChanged(partner_id=partner_id, version=version, services=dict(sorted(services[partner_id].items())))
-        for partner_id, version in versions.items()
+        {"$match": {"partner_id": {"$in": list(partner_ids)}}},
+        {"$group": {"_id": {"partner_id": "$partner_id", "day": "$day"}, "received": {"$sum": 1}}},
     ]
+
+
+def standings_of(sums: Iterable[Document], days: Iterable[Document] = ()) -> list[StandingChanged]:
+    """The standings that the sums of `sums_of` and the counts of `days_of` amount to."""
+    parts: dict[UUID, list[Document]] = defaultdict(list)
+    for summed in sums:
+        parts[summed["_id"]["partner_id"]].append(summed)
+    received: dict[UUID, dict[date, int]] = defaultdict(dict)
+    for counted in days:
+        received[counted["_id"]["partner_id"]][date.fromisoformat(counted["_id"]["day"])] = counted["received"]
+    return [_standing(partner_id, of, received[partner_id]) for partner_id, of in parts.items()]
+
+
+def _standing(partner_id: UUID, sums: Sequence[Document], received_on: dict[date, int]) -> StandingChanged:
+    services = {summed["_id"]["service"]: ServiceStanding.model_validate(summed) for summed in sums}
+    standing = StandingChanged(
+        partner_id=partner_id,
+        version=sum(summed["version"] for summed in sums),
+        services=dict(sorted(services.items())),
+        open_jobs=sum(summed["open"] for summed in sums),
+        received_on=dict(sorted(received_on.items())[-REMEMBERED_DAYS:]),
+    )
+    return standing.model_copy(update={"answering": answering(standing.total())})
+
+
+def answering(total: ServiceStanding) -> Answering:
+    """What answering in time does to this partner's score, in the points that selection gives for it."""
+    most = 100 * ANSWERS_SHARE
+    in_time = total.replied + total.declined
+    kept = total.model_copy(update={"expired": 0})
+    return Answering(
+        share=round(in_time / (in_time + total.expired), 4) if in_time + total.expired else None,
+        points=round(most * answers_value(total), 2),
+        points_without_expiries=round(most * answers_value(kept), 2),
+        most=most,
+    )

@@ -68,6 +68,9 @@ Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, 
 """One plain ASCII address: what can stand in a header and be given to any mail server. Doors to the outside bring an
 international domain into this form (`shared.http.Address`)."""
 
+WebUrl = Annotated[str, StringConstraints(max_length=300, pattern=r"^https?://[^\s/?#\"<>]+(/[^\s\"<>]*)?$")]
+"""A web address, as somebody gave it."""
+
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 

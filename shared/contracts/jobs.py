@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.base import Actor, ActorKind, Contract, Message, Snapshot, Text, derived_id
+from shared.contracts.base import Actor, ActorKind, Contract, Line, Message, Snapshot, Text, derived_id
 from shared.contracts.requests import RequestDetails
 
 
@@ -30,6 +30,12 @@ class DeclineReason(StrEnum):
     LANGUAGE = "language"
     DUPLICATE = "duplicate"
     OTHER = "other"
+    WITHDRAWN = "withdrawn"
+    BLOCKED = "blocked"
+
+
+PARTNERS_REASONS = frozenset(DeclineReason) - {DeclineReason.WITHDRAWN, DeclineReason.BLOCKED}
+"""The reasons that a person can give; the others say what the merchant did elsewhere."""
 
 
 class Decline(Contract):
@@ -39,16 +45,82 @@ class Decline(Contract):
 
 
 class Review(Contract):
+    """`answer` is the partner's one answer to it."""
+
     rating: int
     text: str
     at: datetime
+    edited_at: datetime | None = None
+    answer: str | None = None
+
+
+class Attachment(Contract):
+    """A file that was sent with a message. Its bytes are kept by gateway and go to the two sides of the job only."""
+
+    attachment_id: UUID
+    name: Line
+    media_type: Annotated[str, Field(max_length=100)]
+    size: Annotated[int, Field(ge=0)]
+
+
+Attachments = Annotated[tuple[Attachment, ...], Field(max_length=10)]
+
+
+class Act(StrEnum):
+    """What a person can still take back for a moment."""
+
+    DECLINE = "decline"
+    COMPLETE = "complete"
+    INACTIVE = "inactive"
+
+
+class Pending(Contract):
+    """An act that holds at `due_at` unless it is undone. Nobody is told of it before."""
+
+    act: Act
+    due_at: datetime
+    actor: Actor
+    decline: Decline | None = None
+
+
+class AccessStatus(StrEnum):
+    ASKED = "asked"
+    CONSENTED = "consented"
+    REQUESTED = "requested"
+    GRANTED = "granted"
+    DENIED = "denied"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+class Permission(StrEnum):
+    """What a collaborator may do in the merchant's store."""
+
+    PRODUCTS = "products"
+    ORDERS = "orders"
+    CUSTOMERS = "customers"
+    THEMES = "themes"
+    PAGES = "pages"
+    APPS = "apps"
+    REPORTS = "reports"
+    SETTINGS = "settings"
+
+
+class StoreAccess(Contract):
+    """How far access to the merchant's store has come. `days` is what was requested, `expires_at` what was granted."""
+
+    status: AccessStatus
+    permissions: tuple[Permission, ...] = ()
+    days: int = 0
+    expires_at: datetime | None = None
 
 
 class Job(Snapshot):
     """A job as it stands. The conversation is not in here but in the facts, so that a job never outgrows a record.
 
     `turn` is the status that a reactivated job returns to. `remind_at` holds the reminders still to come, soonest
-    first. `introduced` tells whether the merchant may know of the partner at all.
+    first. `introduced` tells whether the merchant may know of the partner at all, `blocked` that the merchant wants
+    nothing more of it.
     """
 
     job_id: UUID
@@ -68,6 +140,11 @@ class Job(Snapshot):
     comments: int = 0
     decline: Decline | None = None
     review: Review | None = None
+    reply_opened_at: datetime | None = None
+    review_asked_at: datetime | None = None
+    pending: Pending | None = None
+    access: StoreAccess | None = None
+    blocked: bool = False
 
 
 def job_id_of(request_id: UUID, partner_id: UUID) -> UUID:
@@ -86,26 +163,60 @@ class CreateJob(Message):
     actor: Actor
 
 
+UndoSeconds = Annotated[int, Field(ge=0, le=60)]
+"""How long an act can be taken back; 0 means that it holds at once."""
+
+
 class OpenJob(Message):
+    actor: Actor
+
+
+class OpenReply(Message):
+    """The merchant looks at the partner's answer."""
+
     actor: Actor
 
 
 class SendMessage(Message):
     text: Text
+    attachments: Attachments = ()
     actor: Actor
 
 
 class DeclineJob(Message):
     reason: DeclineReason
     note: Annotated[str, Field(max_length=1000)] = ""
+    undo_seconds: UndoSeconds = 0
     actor: Actor
 
 
 class MarkInactive(Message):
+    undo_seconds: UndoSeconds = 0
     actor: Actor
 
 
 class CompleteJob(Message):
+    undo_seconds: UndoSeconds = 0
+    actor: Actor
+
+
+class UndoAct(Message):
+    """Take back what was just declined, completed or put aside, while it can still be taken back."""
+
+    actor: Actor
+
+
+class SettleAct(Message):
+    """`due_at` names the pending act it means."""
+
+    due_at: datetime
+    actor: Actor
+
+
+class CloseJob(Message):
+    """The merchant withdrew the request or blocked the partner."""
+
+    reason: DeclineReason
     actor: Actor
 
 
@@ -114,7 +225,10 @@ class ReactivateJob(Message):
 
 
 class AddComment(Message):
+    """`mentions` are members who are mailed about it."""
+
     text: Text
+    mentions: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
     actor: Actor
 
 
@@ -125,9 +239,78 @@ class AssignMembers(Message):
     actor: Actor
 
 
+class UnassignMember(Message):
+    """Somebody has left the team."""
+
+    member_id: UUID
+    actor: Actor
+
+
 class ReviewJob(Message):
+    """`of_own_team` tells that the reviewing address belongs to the partner's own team: gateway knows the teams."""
+
     rating: Annotated[int, Field(ge=1, le=5)]
     text: Text
+    of_own_team: bool = False
+    actor: Actor
+
+
+class EditReview(Message):
+    rating: Annotated[int, Field(ge=1, le=5)]
+    text: Text
+    actor: Actor
+
+
+class AskReview(Message):
+    actor: Actor
+
+
+class AnswerReview(Message):
+    text: Text
+    actor: Actor
+
+
+class AskAccess(Message):
+    """Ask the merchant whether access to the store may be requested. `note` says what for."""
+
+    note: Annotated[str, Field(max_length=1000)] = ""
+    actor: Actor
+
+
+class ConsentAccess(Message):
+    actor: Actor
+
+
+class RefuseAccess(Message):
+    actor: Actor
+
+
+class RequestAccess(Message):
+    permissions: Annotated[tuple[Permission, ...], Field(min_length=1)]
+    days: Annotated[int, Field(ge=1, le=365)]
+    actor: Actor
+
+
+class GrantAccess(Message):
+    """The platform granted what was requested."""
+
+    actor: Actor
+
+
+class DenyAccess(Message):
+    """The platform denied what was requested."""
+
+    actor: Actor
+
+
+class RevokeAccess(Message):
+    actor: Actor
+
+
+class ExpireAccess(Message):
+    """`expires_at` names the grant it means."""
+
+    expires_at: datetime
     actor: Actor
 
 
@@ -164,11 +347,19 @@ class JobReplied(Message):
 
     text: str
     first: bool
+    attachments: Attachments = ()
     actor: Actor
 
 
 class MerchantReplied(Message):
     text: str
+    attachments: Attachments = ()
+    actor: Actor
+
+
+class ReplyOpened(Message):
+    """The merchant has looked at the partner's first answer."""
+
     actor: Actor
 
 
@@ -199,6 +390,7 @@ class JobReactivated(Message):
 
 class CommentAdded(Message):
     text: str
+    mentions: tuple[UUID, ...] = ()
     actor: Actor
 
 
@@ -216,9 +408,50 @@ class JobReviewed(Message):
     actor: Actor
 
 
+class ActDelayed(Message):
+    """Somebody declined, completed or put the job aside, and may still take it back."""
+
+    pending: Pending
+
+
+class ActUndone(Message):
+    act: Act
+    actor: Actor
+
+
+class ReviewEdited(Message):
+    rating: int
+    text: str
+    actor: Actor
+
+
+class ReviewAsked(Message):
+    actor: Actor
+
+
+class ReviewAnswered(Message):
+    text: str
+    actor: Actor
+
+
+class AccessChanged(Message):
+    """A step of store access; `access` is the whole state after it."""
+
+    access: StoreAccess
+    note: str = ""
+    actor: Actor
+
+
+class JobBlocked(Message):
+    """The merchant has blocked the partner: whatever the job's status, the conversation is over for good."""
+
+    actor: Actor
+
+
 JobCommand = (
     CreateJob
     | OpenJob
+    | OpenReply
     | SendMessage
     | DeclineJob
     | MarkInactive
@@ -226,7 +459,22 @@ JobCommand = (
     | ReactivateJob
     | AddComment
     | AssignMembers
+    | UnassignMember
     | ReviewJob
+    | EditReview
+    | AskReview
+    | AnswerReview
+    | UndoAct
+    | SettleAct
+    | CloseJob
+    | AskAccess
+    | ConsentAccess
+    | RefuseAccess
+    | RequestAccess
+    | GrantAccess
+    | DenyAccess
+    | RevokeAccess
+    | ExpireAccess
     | RemindJob
     | ExpireJob
 )
@@ -235,6 +483,7 @@ JobFact = (
     | JobOpened
     | JobReplied
     | MerchantReplied
+    | ReplyOpened
     | JobDeclined
     | JobExpired
     | JobReminded
@@ -244,6 +493,13 @@ JobFact = (
     | CommentAdded
     | MembersAssigned
     | JobReviewed
+    | ReviewEdited
+    | ReviewAsked
+    | ReviewAnswered
+    | ActDelayed
+    | ActUndone
+    | AccessChanged
+    | JobBlocked
 )
 COMMANDS = get_args(JobCommand)
 EVENTS = get_args(JobFact)

@@ -1,9 +1,11 @@
 """What matching says: who was selected for a request and why, and what is known of each partner."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import get_args
+from typing import Self, get_args
 from uuid import UUID
+
+from pydantic import Field
 
 from shared.contracts.base import Actor, Contract, Message, Snapshot
 from shared.contracts.requests import RequestDetails
@@ -19,6 +21,7 @@ class MatchStatus(StrEnum):
     WAITING = "waiting"
     ANSWERED = "answered"
     UNMATCHED = "unmatched"
+    CLOSED = "closed"
 
 
 class Factor(Contract):
@@ -74,6 +77,12 @@ class NoteAnswer(Message):
     actor: Actor
 
 
+class CloseMatch(Message):
+    """The merchant withdrew the request: nobody else is asked."""
+
+    actor: Actor
+
+
 class RequestMatched(Message):
     details: RequestDetails
     wave: int
@@ -92,11 +101,18 @@ class AnswerNoted(Message):
     answer: Answer
 
 
+class MatchClosed(Message):
+    """Whoever was asked (`Match.asked`) need not answer any more."""
+
+
 class ServiceStanding(Contract):
-    """What one partner did with one service's jobs. Counts; times in seconds; ratings are sums of 1..5."""
+    """What one partner did with one service's jobs. Counts; times in seconds; ratings are sums of 1..5. `opened` are
+    the replies that their merchants have looked at; one that nobody opened is nobody's fault.
+    """
 
     received: int = 0
     replied: int = 0
+    opened: int = 0
     declined: int = 0
     expired: int = 0
     reply_seconds: float = 0.0
@@ -104,14 +120,33 @@ class ServiceStanding(Contract):
     rating_sum: int = 0
 
 
+class Answering(Contract):
+    """What answering in time does to matching: `points` of `most`, which of them would be there without the expiries,
+    and the share of jobs that were answered in time (None before the first).
+    """
+
+    share: float | None = None
+    points: float = 0.0
+    points_without_expiries: float = 0.0
+    most: float = 0.0
+
+
 class StandingChanged(Message):
     """The whole standing of one partner. Newer replaces older by `version` (the sum of its jobs' versions, which only
-    grows).
+    grows). `received_on` counts the new jobs of the last days that brought any (UTC).
     """
 
     partner_id: UUID
     version: int
     services: dict[str, ServiceStanding]
+    open_jobs: int = 0
+    received_on: dict[date, int] = Field(default_factory=dict)
+    answering: Answering = Answering()
+
+    @classmethod
+    def newcomers(cls, partner_id: UUID) -> Self:
+        """The standing of a partner of whom nothing is known yet."""
+        return cls(partner_id=partner_id, version=0, services={})
 
     def total(self) -> ServiceStanding:
         """All services together."""
@@ -122,7 +157,7 @@ class StandingChanged(Message):
 
 
 STANDINGS = (StandingChanged,)
-MatchCommand = SelectPartners | NoteAnswer
-MatchFact = RequestMatched | RequestUnmatched | AnswerNoted
+MatchCommand = SelectPartners | NoteAnswer | CloseMatch
+MatchFact = RequestMatched | RequestUnmatched | AnswerNoted | MatchClosed
 COMMANDS = get_args(MatchCommand)
 EVENTS = get_args(MatchFact)

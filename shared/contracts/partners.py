@@ -1,12 +1,26 @@
 """What gateway says: partners and their teams, and who wants to sign in."""
 
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
-from shared.contracts.base import Actor, Contract, Email, Line, Locale, Message, Money, Snapshot, Text
+from shared.contracts.base import (
+    Actor,
+    ActorKind,
+    Contract,
+    Email,
+    Line,
+    Locale,
+    Message,
+    Money,
+    Snapshot,
+    Text,
+    address_key,
+    derived_id,
+)
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
@@ -28,23 +42,75 @@ class Offer(Contract):
     lead_days: Annotated[int, Field(ge=0, le=365)]
 
 
+class Away(Contract):
+    """Days on which the partner is away, both included, in UTC. Who is away comes back by itself."""
+
+    first_day: date
+    last_day: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last_day < self.first_day:
+            raise ValueError("The last day away is before the first.")
+        return self
+
+
 class Preferences(Contract):
     """`available`: can be contacted and gets work. `visible`: shown in search and matched. `notification_email`:
-    where job mails go.
+    where job mails go. `jobs_per_week` and `open_jobs`: no more than that are sent by matching; None sets no limit.
     """
 
     available: bool = True
     visible: bool = True
     dropshippers: bool = True
     notification_email: Email | None = None
+    away: Away | None = None
+    jobs_per_week: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    open_jobs: Annotated[int, Field(ge=0, le=10_000)] | None = None
+
+    def contactable(self, at: datetime) -> bool:
+        """Available, and not away on this day."""
+        if self.away is None:
+            return self.available
+        return self.available and not self.away.first_day <= at.astimezone(UTC).date() <= self.away.last_day
+
+
+class MailTopic(StrEnum):
+    """What a member can be mailed about."""
+
+    NEW_JOBS = "new_jobs"
+    CONVERSATION = "conversation"
+    ASSIGNED = "assigned"
+    MENTIONS = "mentions"
+    REVIEWS = "reviews"
 
 
 class Member(Contract):
+    """`joined` is False while an invitation is open. `assigned_only`: sees no jobs but those assigned to it. `mailed`:
+    what the member chose to be mailed about; None leaves it to the role.
+    """
+
     member_id: UUID
     name: Line
     email: Email
     role: Role
     locale: Locale
+    joined: bool = True
+    assigned_only: bool = False
+    mailed: Annotated[tuple[MailTopic, ...], Field(max_length=20)] | None = None
+
+    @property
+    def administers(self) -> bool:
+        return self.joined and self.role in (Role.OWNER, Role.ADMIN)
+
+
+def member_id_of(partner_id: UUID, email: str) -> UUID:
+    """The member that this address is in this team; whoever comes back is the same."""
+    return derived_id("member", partner_id, address_key(email))
+
+
+Languages = Annotated[tuple[Language, ...], Field(max_length=20)]
+Portfolio = Annotated[tuple[Annotated[str, Field(max_length=300)], ...], Field(max_length=20)]
 
 
 class Profile(Contract):
@@ -52,18 +118,21 @@ class Profile(Contract):
     name: Line
     about: Text
     main_language: Locale
-    languages: Annotated[tuple[Language, ...], Field(max_length=20)]
+    languages: Languages
     country: Country
     published: bool
-    portfolio: Annotated[tuple[Annotated[str, Field(max_length=300)], ...], Field(max_length=20)] = ()
+    portfolio: Portfolio = ()
     services: Annotated[tuple[Offer, ...], Field(max_length=60)]
 
 
 class Partner(Snapshot):
+    """`blocked_by` are merchants who want nothing more of this partner. Its team is not told who they are."""
+
     partner_id: UUID
     profile: Profile
     preferences: Preferences
     members: tuple[Member, ...]
+    blocked_by: tuple[UUID, ...] = ()
 
     def offer(self, service: str) -> Offer | None:
         """What the partner offers for this service, if it does."""
@@ -71,6 +140,12 @@ class Partner(Snapshot):
 
     def member(self, member_id: UUID) -> Member | None:
         return next((member for member in self.members if member.member_id == member_id), None)
+
+    def acting(self, actor: Actor) -> Member | None:
+        """The member on whose behalf a command speaks, if it is one of this team."""
+        if actor.kind is not ActorKind.PARTNER or actor.partner_id != self.partner_id or actor.member_id is None:
+            return None
+        return self.member(actor.member_id)
 
 
 class RegisterPartner(Message):
@@ -85,17 +160,100 @@ class ChangePreferences(Message):
     actor: Actor
 
 
+class ChangeProfile(Message):
+    """What the partner says of itself, whole."""
+
+    slug: Slug
+    name: Line
+    about: Text
+    main_language: Locale
+    languages: Languages
+    country: Country
+    portfolio: Portfolio = ()
+    actor: Actor
+
+
+class OfferService(Message):
+    """Offer a service, or offer it differently."""
+
+    offer: Offer
+    actor: Actor
+
+
+class WithdrawService(Message):
+    service: str
+    actor: Actor
+
+
+class PublishProfile(Message):
+    actor: Actor
+
+
+class UnpublishProfile(Message):
+    actor: Actor
+
+
+class InviteMember(Message):
+    """`name` is what the team calls the person until they say it themselves."""
+
+    name: Line
+    email: Email
+    role: Role
+    locale: Locale
+    assigned_only: bool = False
+    actor: Actor
+
+
+class AcceptInvitation(Message):
+    """The invited address answered. Whoever sends this has checked the mailed link."""
+
+    actor: Actor
+
+
+class ChangeMember(Message):
+    member_id: UUID
+    role: Role
+    assigned_only: bool
+    actor: Actor
+
+
+class ChangeOwnSettings(Message):
+    """What a member says of itself: what to call it, its language, what it is mailed about."""
+
+    name: Line
+    locale: Locale
+    mailed: Annotated[tuple[MailTopic, ...], Field(max_length=20)] | None
+    actor: Actor
+
+
+class RemoveMember(Message):
+    member_id: UUID
+    actor: Actor
+
+
+class BlockPartner(Message):
+    """A merchant wants nothing more of this partner, for good."""
+
+    actor: Actor
+
+
 class PartnerChanged(Message):
-    """The parts that changed, whole; what is None stayed as it was."""
+    """The parts that changed, whole; what is None stayed as it was. `invited` and `removed` name who is mailed and
+    whose sessions end.
+    """
 
     profile: Profile | None = None
     preferences: Preferences | None = None
     members: tuple[Member, ...] | None = None
+    blocked_by: tuple[UUID, ...] | None = None
+    invited: UUID | None = None
+    removed: Member | None = None
+    actor: Actor | None = None
 
 
 class SignInRequested(Message):
-    """Somebody known asked for a link. The record carries no secret: whoever mails the link signs `subject` with the
-    shared key.
+    """Somebody asked for a link. The record carries no secret: whoever mails the link signs `subject` with the shared
+    key. `name` is empty for somebody who is not known yet.
     """
 
     email: Email
@@ -103,7 +261,21 @@ class SignInRequested(Message):
     locale: Locale
 
 
-PartnerCommand = RegisterPartner | ChangePreferences
+PartnerCommand = (
+    RegisterPartner
+    | ChangePreferences
+    | ChangeProfile
+    | OfferService
+    | WithdrawService
+    | PublishProfile
+    | UnpublishProfile
+    | InviteMember
+    | AcceptInvitation
+    | ChangeMember
+    | ChangeOwnSettings
+    | RemoveMember
+    | BlockPartner
+)
 COMMANDS = get_args(PartnerCommand)
 EVENTS = (PartnerChanged,)
 SIGN_INS = (SignInRequested,)

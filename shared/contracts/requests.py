@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, get_args
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from shared.contracts.base import (
     Actor,
@@ -18,6 +18,7 @@ from shared.contracts.base import (
     Money,
     Snapshot,
     Text,
+    WebUrl,
     address_key,
     derived_id,
 )
@@ -31,6 +32,7 @@ class RequestKind(StrEnum):
 class RequestStatus(StrEnum):
     SUBMITTED = "submitted"
     CONFIRMED = "confirmed"
+    WITHDRAWN = "withdrawn"
 
 
 class Priorities(Contract):
@@ -48,16 +50,13 @@ class Priorities(Contract):
         return {"time": self.time / total, "cost": self.cost / total, "quality": self.quality / total}
 
 
-StoreUrl = Annotated[str, StringConstraints(max_length=300, pattern=r"^https?://[^\s/?#\"<>]+(/[^\s\"<>]*)?$")]
-
-
 class Merchant(Contract):
     """Who asks. The id follows from the confirmed address, so that one person's requests belong together."""
 
     merchant_id: UUID
     name: Line
     email: Email
-    store_url: StoreUrl
+    store_url: WebUrl
 
 
 def merchant_id_of(email: str) -> UUID:
@@ -106,6 +105,12 @@ class ConfirmRequest(Message):
     actor: Actor
 
 
+class WithdrawRequest(Message):
+    """The merchant needs nothing any more: whatever came of the request is closed."""
+
+    actor: Actor
+
+
 class RequestSubmitted(Message):
     details: RequestDetails
 
@@ -114,7 +119,11 @@ class RequestConfirmed(Message):
     pass
 
 
-RequestCommand = SubmitRequest | ConfirmRequest
-RequestFact = RequestSubmitted | RequestConfirmed
+class RequestWithdrawn(Message):
+    pass
+
+
+RequestCommand = SubmitRequest | ConfirmRequest | WithdrawRequest
+RequestFact = RequestSubmitted | RequestConfirmed | RequestWithdrawn
 COMMANDS = get_args(RequestCommand)
 EVENTS = get_args(RequestFact)

@@ -1,7 +1,7 @@
 """An example of any contract, made from its annotations alone: every field filled, always the same."""
 
 import types
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -59,6 +59,7 @@ def _plain(kind: Any, name: str) -> Any:
     values: dict[Any, Any] = {
         UUID: derived_id("example", name),
         datetime: TIME,
+        date: TIME.date(),
         bool: True,
         int: 3,
         float: 0.25,

@@ -10,7 +10,7 @@ from services.matching.selection import eligible, explained, select
 from shared.contracts.base import Locale, Money
 from shared.contracts.matching import Selection
 from shared.contracts.requests import Priorities, RequestKind
-from tests.builders import PARTNER_ID, REQUEST_ID, a_partner, an_offer, derived_id, details
+from tests.builders import NOW, PARTNER_ID, REQUEST_ID, a_partner, an_offer, derived_id, details
 from tests.matching.markets import a_crowd, a_market, a_standing
 
 
@@ -31,23 +31,23 @@ def names(selections: tuple[Selection, ...], partners) -> list[str]:
     ],
 )
 def test_a_partner_gets_nothing_when(why: str, partner, request_fields) -> None:
-    assert eligible(details(**request_fields), a_partner()) is not None
-    assert eligible(details(**request_fields), a_partner(**partner)) is None, why
+    assert eligible(details(**request_fields), a_partner(), NOW) is not None
+    assert eligible(details(**request_fields), a_partner(**partner), NOW) is None, why
 
 
 def test_a_partner_that_takes_no_dropshippers_takes_everybody_else() -> None:
-    assert eligible(details(), a_partner(dropshippers=False)) is not None
+    assert eligible(details(), a_partner(dropshippers=False), NOW) is not None
 
 
 def test_whoever_asks_by_name_has_seen_the_languages_and_found_the_profile() -> None:
     direct = details(RequestKind.DIRECT, locale=Locale.FR)
-    assert eligible(direct, a_partner(languages=("ja",), visible=False)) is not None
+    assert eligible(direct, a_partner(languages=("ja",), visible=False), NOW) is not None
 
 
 def test_nobody_is_asked_twice() -> None:
     crowd = a_crowd(3)
     tried = {crowd[0].partner_id, crowd[2].partner_id}
-    assert names(select(REQUEST_ID, details(), a_market(*crowd), 9, tried), crowd) == ["Firm 1"]
+    assert names(select(REQUEST_ID, details(), a_market(*crowd), 9, tried, at=NOW), crowd) == ["Firm 1"]
 
 
 QUICK = a_partner("Quick", services=(an_offer(price="3000", lead_days=0),))
@@ -67,7 +67,7 @@ def test_the_merchants_priorities_decide_who_comes_first(matters: Priorities, fi
     market = a_market(QUICK, CHEAP, GOOD)
     market.learn(a_standing(GOOD, reviews=20, rating_sum=100))
     wanted = details(priorities=matters, budget=Money(amount=Decimal(1000), currency="USD"))
-    assert names(select(REQUEST_ID, wanted, market, 3, ()), [QUICK, CHEAP, GOOD])[0] == first
+    assert names(select(REQUEST_ID, wanted, market, 3, (), at=NOW), [QUICK, CHEAP, GOOD])[0] == first
 
 
 def test_who_lets_jobs_expire_comes_after_who_answers_and_a_decline_is_an_answer() -> None:
@@ -75,7 +75,7 @@ def test_who_lets_jobs_expire_comes_after_who_answers_and_a_decline_is_an_answer
     market = a_market(*crowd)
     market.learn(a_standing(silent, expired=5))
     market.learn(a_standing(polite, declined=5))
-    assert names(select(REQUEST_ID, details(), market, 3, ()), crowd) == ["Polite", "New", "Silent"]
+    assert names(select(REQUEST_ID, details(), market, 3, (), at=NOW), crowd) == ["Polite", "New", "Silent"]
 
 
 def test_reviews_of_other_services_count_half() -> None:
@@ -118,7 +118,7 @@ def cost(wanted, offer) -> float:
 def test_partners_that_are_equal_take_turns_by_request() -> None:
     crowd = a_crowd(4)
     market = a_market(*crowd)
-    firsts = {select(derived_id(number), details(), market, 1, ())[0].partner_id for number in range(64)}
+    firsts = {select(derived_id(number), details(), market, 1, (), at=NOW)[0].partner_id for number in range(64)}
     assert firsts == {partner.partner_id for partner in crowd}
 
 
@@ -171,8 +171,8 @@ def test_every_selection_explains_itself_and_is_the_same_again(wanted, crowd, co
             into.put(partner)
             if past:
                 into.learn(a_standing(partner, **past))
-    chosen = select(REQUEST_ID, wanted, market, count, ())
-    assert chosen == select(REQUEST_ID, wanted, reversed_market, count, ())
+    chosen = select(REQUEST_ID, wanted, market, count, (), at=NOW)
+    assert chosen == select(REQUEST_ID, wanted, reversed_market, count, (), at=NOW)
     assert len(chosen) == min(count, len(crowd))
     scores = [selection.score for selection in chosen]
     assert scores == sorted(scores, reverse=True)
@@ -187,7 +187,7 @@ def test_every_selection_explains_itself_and_is_the_same_again(wanted, crowd, co
 
 def test_a_direct_request_asks_nobody_but_the_one_it_names() -> None:
     wanted = details(RequestKind.DIRECT)
-    assert select(REQUEST_ID, wanted, a_market(*a_crowd(3)), 3, ()) == ()
-    assert [one.partner_id for one in select(REQUEST_ID, wanted, a_market(*a_crowd(3), a_partner()), 3, ())] == [
-        PARTNER_ID
-    ]
+    assert select(REQUEST_ID, wanted, a_market(*a_crowd(3)), 3, (), at=NOW) == ()
+    assert [
+        one.partner_id for one in select(REQUEST_ID, wanted, a_market(*a_crowd(3), a_partner()), 3, (), at=NOW)
+    ] == [PARTNER_ID]

@@ -34,7 +34,7 @@ def an_entry(version: int) -> Entry:
         type="JobReplied",
         version=version,
         time=NOW,
-        fact=replied().model_dump(),
+        fact=replied().model_dump(mode="json"),
         causationid=derived_id("command", version),
         correlationid=derived_id("correlation"),
     )

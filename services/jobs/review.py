@@ -1,0 +1,75 @@
+"""Reviews: after completion, once per job; the partner may answer once, the merchant may edit for two weeks. Pure."""
+
+from datetime import datetime, timedelta
+
+from services.jobs.table import Move, refusal
+from shared.contracts.jobs import (
+    AnswerReview,
+    AskReview,
+    EditReview,
+    Job,
+    JobReviewed,
+    Review,
+    ReviewAnswered,
+    ReviewAsked,
+    ReviewEdited,
+    ReviewJob,
+)
+from shared.decisions import Decision, Rejection
+
+EDIT_WITHIN = timedelta(days=14)
+
+ReviewCommand = ReviewJob | EditReview | AskReview | AnswerReview
+ReviewFact = JobReviewed | ReviewEdited | ReviewAsked | ReviewAnswered
+
+
+def decide_review(job: Job, command: ReviewCommand, at: datetime) -> Decision:
+    if refusal(job, Move.REVIEW):
+        return Rejection("not_completed", "A job can be reviewed once it is completed.")
+    match command:
+        case ReviewJob():
+            return _review(job, command)
+        case AskReview(actor=actor):
+            if job.review is not None:
+                return Rejection("already_reviewed", "This job has its review.")
+            if job.review_asked_at is not None:
+                return Rejection("already_asked", "The merchant has been asked for a review.")
+            return [ReviewAsked(actor=actor)]
+        case EditReview(rating=rating, text=text, actor=actor):
+            if job.review is None:
+                return Rejection("not_reviewed", "There is no review to edit.")
+            if at - job.review.at > EDIT_WITHIN:
+                return Rejection("too_late", "A review can be edited for 14 days.")
+            return [ReviewEdited(rating=rating, text=text, actor=actor)]
+        case AnswerReview(text=text, actor=actor):
+            if job.review is None:
+                return Rejection("not_reviewed", "There is no review to answer.")
+            if job.review.answer is not None:
+                return Rejection("already_answered", "This review has its answer.")
+            return [ReviewAnswered(text=text, actor=actor)]
+
+
+def _review(job: Job, command: ReviewJob) -> Decision:
+    if command.of_own_team:
+        return Rejection("own_review", "Nobody reviews an organisation they belong to.")
+    if job.review is not None:
+        return Rejection("already_reviewed", "This job has its review.")
+    return [JobReviewed(rating=command.rating, text=command.text, actor=command.actor)]
+
+
+def reviewed(job: Job, fact: ReviewFact, at: datetime) -> dict[str, object]:
+    """What a review's fact changes of its job."""
+    match fact:
+        case JobReviewed(rating=rating, text=text):
+            return {"review": Review(rating=rating, text=text, at=at)}
+        case ReviewAsked():
+            return {"review_asked_at": at}
+        case ReviewEdited(rating=rating, text=text):
+            return _review_with(job, rating=rating, text=text, edited_at=at)
+        case ReviewAnswered(text=text):
+            return _review_with(job, answer=text)
+
+
+def _review_with(job: Job, **fields: object) -> dict[str, object]:
+    assert job.review is not None, "There is a review before it is edited or answered."
+    return {"review": job.review.model_copy(update=fields)}
