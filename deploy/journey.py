@@ -20,6 +20,10 @@ import httpx2
 from deploy.mailpit import CaughtMail, Mailpit
 from deploy.market import load_partners
 
+STORE = "kettle-thread.example"
+LONGEST_UNDO_SECONDS = 60.0 + 15.0
+"""The longest time to take something back that JOBWIRE_UNDO_SECONDS allows, and then some."""
+
 
 class JourneyFailed(Exception):  # noqa: N818 - says what is the case
     """A step did not show what it should."""
@@ -52,13 +56,14 @@ class Person:
 @dataclass
 class Journey:
     """`window_seconds` is the reply window that the jobs service runs with: long enough for a person, short enough to
-    wait for.
+    wait for. `platform` is the stand-in that grants access to stores; without one nobody looks what it lists.
     """
 
     gateway: str
     leads: str
     mail_api: str
     window_seconds: float
+    platform: str | None = None
     on_step: Callable[[Step], None] = lambda _step: None
     steps: list[Step] = field(default_factory=list)
 
@@ -90,13 +95,17 @@ class Journey:
             merchant = await self._sign_in(self._merchant_email)
             assert (await merchant.get("/api/v1/merchant/jobs"))["jobs"] == [], "a partner shows too early"
         await self._conversation(a, job_of[a.email], merchant)
-        async with self._step("Partner B declines with a reason"):
-            body = {"reason": "no_capacity", "note": "Booked until spring."}
-            declined = await b.post(f"/api/v1/jobs/{job_of[b.email]}/decline", body)
-            assert declined["status"] == "declined", declined
+        async with self._step("Partner B declines with a reason, takes it back, and declines again"):
+            await self._declines(b, job_of[b.email])
+        await self._store_access(a, job_of[a.email], merchant)
         async with self._step("Another organisation cannot see A's job"):
             await d.get(f"/api/v1/jobs/{job_of[a.email]}", expect=404)
             await d.post(f"/api/v1/jobs/{job_of[a.email]}/messages", {"text": "Hello"}, expect=404)
+        async with self._step("A completes the job; B's decline holds, and then A's completion, for good"):
+            completed = await a.post(f"/api/v1/jobs/{job_of[a.email]}/complete")
+            assert (completed["status"], completed["pending"]["act"]) == ("replied", "complete"), completed
+            await self._until_status(b, job_of[b.email], "declined", LONGEST_UNDO_SECONDS)
+            await self._until_status(a, job_of[a.email], "completed", LONGEST_UNDO_SECONDS)
         await self._ending(a, job_of[a.email], merchant)
         async with self._step("Partner C lets it expire; a reply after that is refused"):
             await self._expiry(c, job_of[c.email])
@@ -119,9 +128,7 @@ class Journey:
                 body = {"text": "That sounds good. When could you start?"}
                 await by_link.post(f"/api/v1/merchant/jobs/{job_id}/messages", body)
                 assert await live("MerchantReplied") == job_id, "A was not told at once"
-            page = await self._until(
-                lambda: a.get(f"/api/v1/jobs/{job_id}"), lambda page: page["job"]["status"] == "awaiting_reply"
-            )
+            page = await self._until_status(a, job_id, "awaiting_reply")
             assert page["timeline"][-1]["type"] == "MerchantReplied", page["timeline"]
         async with self._step("A assigns a member, who is mailed, and replies again"):
             member = self._colleague(a.email)
@@ -132,10 +139,46 @@ class Journey:
             assert replied["status"] == "replied", replied
             await self._mails.to(self._merchant_email, containing="On Monday.")
 
+    async def _declines(self, b: Person, job_id: str) -> None:
+        body = {"reason": "no_capacity", "note": "Booked until spring."}
+        declined = await b.post(f"/api/v1/jobs/{job_id}/decline", body)
+        assert (declined["status"], declined["pending"]["act"]) == ("new", "decline"), declined
+        undone = await b.post(f"/api/v1/jobs/{job_id}/undo")
+        assert (undone["status"], undone["pending"]) == ("new", None), undone
+        await b.post(f"/api/v1/jobs/{job_id}/decline", body)
+
+    async def _store_access(self, a: Person, job_id: str, merchant: Person) -> None:
+        path, merchants = f"/api/v1/jobs/{job_id}/store-access", f"/api/v1/merchant/jobs/{job_id}/store-access"
+        wanted = {"permissions": ["themes", "products"], "days": 30}
+        async with self._step("A asks for access to the store, and cannot request it before the merchant consents"):
+            asked = await a.post(f"{path}/ask", {"note": "To try the new page on a copy of your theme."})
+            assert asked["access"]["status"] == "asked", asked
+            early = await a.post(f"{path}/request", wanted, expect=409)
+            assert early["code"] == "consent_missing", early
+        async with self._step("The merchant consents, A requests access, and the platform grants it"):
+            consented = await merchant.post(f"{merchants}/consent")
+            assert consented["access"]["status"] == "consented", consented
+            await a.post(f"{path}/request", wanted)
+            page = await self._until(lambda: a.get(f"/api/v1/jobs/{job_id}"), _access_is("granted"))
+            access = page["job"]["access"]
+            assert access["permissions"] == wanted["permissions"], access
+            assert access["expires_at"], access
+            await self._until(self._collaborators, lambda listed: listed != [])
+        async with self._step("The merchant revokes it, and the platform lets nobody in any more"):
+            revoked = await merchant.post(f"{merchants}/revoke")
+            assert revoked["access"]["status"] == "revoked", revoked
+            await self._until(self._collaborators, lambda listed: not listed)
+
+    async def _collaborators(self) -> list[Any] | None:
+        """Who is let into the merchant's store; None when there is no stand-in to ask."""
+        if self.platform is None:
+            return None
+        listed = _expected(await self._client.get(f"{self.platform}/collaborators"), 200)["collaborators"]
+        return [one for one in listed if one["store_url"] == f"https://{STORE}"]
+
     async def _ending(self, a: Person, job_id: str, merchant: Person) -> None:
-        async with self._step("A completes the job, the merchant reviews it with 5 stars, and A's standing shows it"):
+        async with self._step("The merchant reviews it with 5 stars, and A's standing shows it"):
             before = (await a.get("/api/v1/standing"))["total"]
-            assert (await a.post(f"/api/v1/jobs/{job_id}/complete"))["status"] == "completed"
             body = {"rating": 5, "text": "Quick, clear, lovely work."}
             await merchant.post(f"/api/v1/merchant/jobs/{job_id}/review", body)
             standing = await self._until(
@@ -144,10 +187,7 @@ class Journey:
             assert standing["total"]["rating_sum"] == before["rating_sum"] + 5, standing
 
     async def _expiry(self, c: Person, job_id: str) -> None:
-        within = self.window_seconds + 30
-        await self._until(
-            lambda: c.get(f"/api/v1/jobs/{job_id}"), lambda page: page["job"]["status"] == "expired", within
-        )
+        await self._until_status(c, job_id, "expired", self.window_seconds + 30)
         late = await c.post(f"/api/v1/jobs/{job_id}/messages", {"text": "Are you still looking?"}, expect=409)
         assert late["code"] == "expired", late
         page = await c.get(f"/api/v1/jobs/{job_id}")
@@ -176,7 +216,7 @@ class Journey:
             **_hidden(page.text),
             "name": "Mia Laurent" if locale == "en" else "田中 美咲",
             "email": self._merchant_email,
-            "store_url": "kettle-thread.example",
+            "store_url": STORE,
             "business": "Tea and thread, 40 orders a day." if locale == "en" else "日本茶と糸の専門店です。",
             "service": service,
             "title": self._title,
@@ -226,6 +266,12 @@ class Journey:
         session = _expected(opened, 201)
         headers = {"Authorization": f"Bearer {session['token']}"}
         return Person(httpx2.AsyncClient(base_url=self.gateway, headers=headers, timeout=30), email)
+
+    async def _until_status(self, person: Person, job_id: str, status: str, within: float = 15.0) -> Any:
+        """The job's page once it has this status."""
+        return await self._until(
+            lambda: person.get(f"/api/v1/jobs/{job_id}"), lambda page: page["job"]["status"] == status, within
+        )
 
     async def _until(self, ask: Callable[[], Any], holds: Callable[[Any], Any], within: float = 15.0) -> Any:
         async with asyncio.timeout(within):
@@ -283,6 +329,10 @@ def _expected(response: httpx2.Response, status: int) -> Any:
         f"{response.request.method} {response.request.url.path} answered {response.status_code}: {response.text[:300]}"
     )
     return response.json()
+
+
+def _access_is(status: str) -> Callable[[Any], bool]:
+    return lambda page: page["job"]["access"]["status"] == status
 
 
 def _hidden(page: str) -> dict[str, str]:

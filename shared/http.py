@@ -1,5 +1,7 @@
 """What both HTTP sides share: problems (RFC 9457) that name the field, safe headers, a limit on bodies."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, cast
 
 from email_validator import EmailNotValidError, validate_email
@@ -8,9 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from pydantic import AfterValidator, Field
 from pymongo.errors import PyMongoError
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -68,10 +69,12 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         )
 
 
-def application(title: str) -> FastAPI:
-    """An application with the common behaviour. Its documentation page brings its own scripts."""
+def application(title: str, larger_bodies: Mapping[str, int] = MappingProxyType({})) -> FastAPI:
+    """An application with the common behaviour. Its documentation page brings its own scripts. `larger_bodies` names
+    the ends of paths that take more than `MAX_BODY_BYTES`, and how much.
+    """
     app = FastAPIOffline(title=title, version="1", redoc_url=None)
-    app.add_middleware(cast("Any", RequestBodyLimitMiddleware), max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, larger=larger_bodies)
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -96,6 +99,43 @@ def fields_of(errors: Any) -> list[dict[str, str]]:
         }
         for error in errors
     ]
+
+
+class BodyLimit:
+    """Refuses what is too large with a problem: at once where the length is declared, else as soon as it shows.
+
+    Starlette's own middleware answers in plain text, and has one limit for all paths.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
+        self._app = app
+        self._larger = larger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = next((size for end, size in self._larger.items() if scope["path"].endswith(end)), MAX_BODY_BYTES)
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            await _too_large(limit).response()(scope, receive, send)
+            return
+        taken = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                # Not a Problem: those who parse bodies let this one pass, and take any other for bad syntax.
+                raise HTTPException(413, _too_large(limit).detail)
+            return message
+
+        await self._app(scope, receive_within_limit, send)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, _CODES[413], f"This takes up to {limit // 1024} KiB.")
 
 
 class SafeHeaders:

@@ -4,7 +4,7 @@ Reads are at `majority` and writes at `w: majority`: an isolated primary shows w
 decision that rests on one of those would be lost (facts: reproduced).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -87,6 +87,28 @@ async def aggregated(collection: Collection, pipeline: list[Document]) -> list[D
     if not hasattr(cursor, "__aiter__"):
         cursor = await cursor
     return [document async for document in cursor]
+
+
+def join_and_replace_if_newer(
+    document_id: Any, version: int, fields: Mapping[str, Any], joined: Mapping[str, Sequence[Any]], most: int
+) -> Any:
+    """`replace_if_newer`; in the same write each list of `joined` joins the one that is there, whatever the version.
+
+    Values come in once each; a list ends at `most`, so that no document outgrows its limit of 16 MB. New values go to
+    the end: then the log of operations holds only them. `$addToSet` would compare each with each and be no pipeline.
+    """
+    from pymongo import UpdateOne  # noqa: PLC0415 - kept beside its only use
+
+    newer = {"$gt": [version, {"$ifNull": ["$version", -1]}]}
+    stage: Document = {
+        name: {"$cond": [newer, {"$literal": value}, f"${name}"]}
+        for name, value in {**fields, "version": version}.items()
+    }
+    for name, values in joined.items():
+        there = {"$ifNull": [f"${name}", {"$literal": []}]}
+        missing = {"$setDifference": [{"$literal": list(values)}, there]}
+        stage[name] = {"$slice": [{"$concatArrays": [there, missing]}, most]}
+    return UpdateOne({"_id": document_id}, [{"$set": stage}], upsert=True)
 
 
 def replace_if_newer(document_id: Any, version: int, fields: Mapping[str, Any]) -> Any:

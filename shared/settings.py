@@ -31,6 +31,13 @@ class Settings(BaseSettings):
     leads_url: str = "http://127.0.0.1:8001"
     """Where people reach the public pages."""
 
+    platform_url: str = "http://127.0.0.1:8090"
+    """The platform that hosts the merchants' stores and grants access to them."""
+    platform_token: SecretStr = SecretStr("")
+    """Sent to the platform as a bearer token, when there is one."""
+    platform_ask_again_seconds: float = Field(30.0, gt=0)
+    """How long to wait before asking again about a request that the platform has not decided yet."""
+
     batch_size: int = Field(256, ge=1, le=256)
     """Records per loop. Never more than the ring of remembered commands (`shared.aggregate.RING`)."""
     reply_timeout_seconds: float = 5.0

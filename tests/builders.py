@@ -47,6 +47,8 @@ from shared.publisher import Headers, key_of
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 WINDOW = 72 * HOUR
+UNDO = timedelta(seconds=8)
+"""How long an act can be taken back."""
 
 REQUEST_ID = UUID("11111111-1111-4111-8111-111111111111")
 PARTNER_ID = UUID("22222222-2222-4222-8222-222222222222")

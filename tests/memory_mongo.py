@@ -13,7 +13,7 @@ from uuid import UUID
 
 import bson
 from mongomock.filtering import filter_applies
-from pymongo import UpdateOne
+from pymongo import DeleteMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
 from shared.clock import SystemClock
@@ -94,6 +94,10 @@ class MemoryCollection:
         for document in self._matching(query)[:1]:
             del self.documents[document["_id"]]
 
+    async def delete_many(self, query: Document) -> None:
+        for document in self._matching(query):
+            del self.documents[document["_id"]]
+
     async def update_one(self, query: Document, update: Any, *, upsert: bool = False) -> SimpleNamespace:
         return self._update(query, update, self._matching(query)[:1], upsert=upsert)
 
@@ -110,13 +114,18 @@ class MemoryCollection:
         changed = result.upserted_id if result.upserted_id is not None else found[0]["_id"] if found else None
         return _through_bson(self.documents[changed]) if changed is not None else None
 
-    async def bulk_write(self, operations: Sequence[UpdateOne], *, ordered: bool = True) -> SimpleNamespace:
+    async def bulk_write(
+        self, operations: Sequence[UpdateOne | DeleteMany], *, ordered: bool = True
+    ) -> SimpleNamespace:
         """Unordered: what fails does not keep the rest from being written."""
         assert not ordered
         assert operations, "PyMongo refuses an empty bulk."
         matched, upserted, errors = 0, {}, []
         for index, operation in enumerate(operations):
             query = operation._filter
+            if isinstance(operation, DeleteMany):
+                await self.delete_many(query)
+                continue
             try:
                 result = self._update(query, operation._doc, self._matching(query)[:1], upsert=bool(operation._upsert))
             except WriteError as error:  # a duplicate key is one
@@ -217,7 +226,7 @@ def _order(value: Any) -> tuple[int, Any]:
     return (1, value.bytes if isinstance(value, UUID) else value)
 
 
-def _value(expression: Any, document: Document, now: datetime) -> Any:  # noqa: C901, PLR0911 - one for each operator
+def _value(expression: Any, document: Document, now: datetime) -> Any:  # noqa: C901, PLR0911, PLR0912 - one for each operator
     """An aggregation expression's value. Only the operators that Jobwire uses."""
     if isinstance(expression, str) and expression.startswith("$"):
         return now if expression == "$$NOW" else _get(document, expression[1:])
@@ -234,6 +243,12 @@ def _value(expression: Any, document: Document, now: datetime) -> Any:  # noqa: 
             return other if value is _MISSING or value is None else value
         case "$or", _:
             return any(values)
+        case "$setDifference", [left, right]:
+            return [value for value in dict.fromkeys(left) if value not in right]
+        case "$concatArrays", _:
+            return [value for part in values for value in part]
+        case "$slice", [array, count]:
+            return array[:count]
         case "$eq", [left, right]:
             return left == right
         case "$gt", [left, right]:

@@ -35,6 +35,7 @@ def settings_for(servers: Endpoints, namespace: str, **more: object) -> Settings
             "namespace": namespace,
             "partitions": LOCAL_PARTITIONS,
             "secret_keys": "the-key-of-the-tests",
+            "platform_url": servers.platform_url or "http://127.0.0.1:1",
             **more,
         }
     )
@@ -48,6 +49,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
         "SMTP_URL": settings.smtp_url.get_secret_value(),
         "JOBWIRE_NAMESPACE": settings.namespace,
         "JOBWIRE_PARTITIONS": str(settings.partitions),
+        "JOBWIRE_PLATFORM_URL": settings.platform_url,
         "JOBWIRE_SECRET_KEYS": settings.secret_keys.get_secret_value(),
         "PYTHONUNBUFFERED": "1",
     }

@@ -38,7 +38,7 @@ class Running:
         """From the command to its line "all ready", with everything downloaded before."""
 
     async def __aenter__(self) -> Self:
-        names = ("kafka", "mongodb", "smtp", "mail_api", *DEFAULT_PORTS)
+        names = ("kafka", "mongodb", "smtp", "mail_api", "platform", *DEFAULT_PORTS)
         ports = {name: choose_port(name, 0, "") for name in names}
         self.addresses = Addresses(
             gateway=f"http://{HOST}:{ports['gateway']}",

@@ -117,7 +117,12 @@ class _Up:
             )
         self._display.close()
         journey = Journey(
-            fleet.urls.gateway, fleet.urls.leads, endpoints.mail_api_url, WINDOW_SECONDS, on_step=self._display.step
+            fleet.urls.gateway,
+            fleet.urls.leads,
+            endpoints.mail_api_url,
+            WINDOW_SECONDS,
+            platform=endpoints.platform_url,
+            on_step=self._display.step,
         )
         failure = None
         try:
@@ -180,6 +185,7 @@ def _ports() -> Ports:
         mongodb=int(named("JOBWIRE_PORT_MONGODB", "27017")),
         smtp=int(named("JOBWIRE_PORT_SMTP", "1025")),
         mail_api=int(named("JOBWIRE_PORT_MAIL_API", "8025")),
+        platform=int(named("JOBWIRE_PORT_PLATFORM", "8090")),
     )
 
 

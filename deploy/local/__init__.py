@@ -1,4 +1,4 @@
-"""A real Kafka, a real MongoDB and a mail catcher on one machine, without Docker.
+"""A real Kafka, a real MongoDB, a mail catcher and a stand-in for the store platform on one machine, without Docker.
 
-`stack.py` starts them together; each of `kafka.py`, `mongodb.py` and `mailcatcher.py` works alone.
+`stack.py` starts them together; each of `kafka.py`, `mongodb.py`, `mailcatcher.py` and `platform.py` works alone.
 """

@@ -1,4 +1,4 @@
-"""What the local Kafka, MongoDB and mail catcher have in common."""
+"""What the local Kafka, MongoDB, mail catcher and platform have in common."""
 
 import asyncio
 import errno

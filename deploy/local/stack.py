@@ -1,4 +1,4 @@
-"""Kafka, MongoDB and the mail catcher together, for `jobwire up`, the live tests and the chaos tests."""
+"""Kafka, MongoDB, the mail catcher and the platform together, for `jobwire up`, the live tests and the chaos tests."""
 
 import asyncio
 import os
@@ -19,6 +19,7 @@ DEFAULT_DATA_DIR = Path(".jobwire")
 
 _ROOT = Path(__file__).parents[2]
 _SMTP_TAKEN = "Stop it, or set SMTP_URL (and MAIL_API_URL) to use a mail server that already runs."
+_PLATFORM_TAKEN = "Stop it, or set JOBWIRE_PORT_PLATFORM, or JOBWIRE_PLATFORM_URL to use a platform that already runs."
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,21 @@ class Ports:
     mongodb: int = 27017
     smtp: int = 1025
     mail_api: int = 8025
+    platform: int = 8090
 
 
-ANY_PORTS = Ports(kafka=0, mongodb=0, smtp=0, mail_api=0)
+ANY_PORTS = Ports(kafka=0, mongodb=0, smtp=0, mail_api=0, platform=0)
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where everything can be reached, whoever started it. A mail part that is not there is None."""
+    """Where everything can be reached, whoever started it. A part that is not there is None."""
 
     kafka_bootstrap_servers: str
     mongodb_uri: str
     smtp_url: str | None
     mail_api_url: str | None
+    platform_url: str | None = None
 
     def environ(self) -> dict[str, str]:
         """The variables that tell a child process the same."""
@@ -50,6 +53,7 @@ class Endpoints:
             "MONGODB_URI": self.mongodb_uri,
             "SMTP_URL": self.smtp_url,
             "MAIL_API_URL": self.mail_api_url,
+            "JOBWIRE_PLATFORM_URL": self.platform_url,
         }
         return {name: value for name, value in named.items() if value}
 
@@ -84,13 +88,37 @@ class MailCatcher(Part):
         return await listens(self.smtp_port) and await listens(self.http_port)
 
 
+class PlatformStandIn(Part):
+    """`deploy.local.platform` as a child process; what it granted lives in its memory only."""
+
+    def __init__(self, data_dir: Path, port: int, *, pass_fds: tuple[int, ...] = ()) -> None:
+        self.port = port
+        self._data_dir = data_dir
+        self._pass_fds = pass_fds
+
+    async def start(self) -> None:
+        """Starts it and waits until its port answers; returns at once if it runs."""
+        if self.process and self.process.running:
+            return
+        self.port = choose_port("Platform", self.port, _PLATFORM_TAKEN)
+        self.process = ManagedProcess(
+            "Platform",
+            [sys.executable, "-m", "deploy.local.platform", "--port", str(self.port)],
+            log_file=self._data_dir / "platform.log",
+            cwd=_ROOT,
+            pass_fds=self._pass_fds,
+        )
+        await self.process.start()
+        await self.process.wait_ready(lambda: listens(self.port), within=30)
+
+
 class LocalStack:
     """`async with LocalStack(data_dir) as endpoints:` – the parts run inside the block.
 
-    A part that the environment names (KAFKA_BOOTSTRAP_SERVERS, MONGODB_URI, SMTP_URL) is not
-    started: its attribute is None. Entering raises PartUnavailable when a part cannot be had or
-    another stack uses the folder, and ProcessFailed when one dies while starting; then nothing is
-    left running. The parts also end when this process dies in any way.
+    A part that the environment names (KAFKA_BOOTSTRAP_SERVERS, MONGODB_URI, SMTP_URL,
+    JOBWIRE_PLATFORM_URL) is not started: its attribute is None. Entering raises PartUnavailable
+    when a part cannot be had or another stack uses the folder, and ProcessFailed when one dies
+    while starting; then nothing is left running. The parts also end when this process dies in any way.
     """
 
     def __init__(
@@ -102,11 +130,12 @@ class LocalStack:
         mail: bool = True,
         progress: Progress = say_nothing,
     ) -> None:
-        """`mail=False` starts no mail catcher."""
+        """`mail=False` starts neither mail catcher nor platform: what nobody looks at need not run."""
         self.data_dir = data_dir.absolute()
         self.kafka: EmbeddedKafka | None = None
         self.mongo: EmbeddedMongo | None = None
         self.mail: MailCatcher | None = None
+        self.platform: PlatformStandIn | None = None
         self._ports = ports
         self._environ = environ
         self._mail_wanted = mail
@@ -122,6 +151,7 @@ class LocalStack:
             self.mongo.uri if self.mongo else self._environ["MONGODB_URI"],
             f"smtp://{HOST}:{self.mail.smtp_port}" if self.mail else named("SMTP_URL"),
             f"http://{HOST}:{self.mail.http_port}" if self.mail else named("MAIL_API_URL"),
+            f"http://{HOST}:{self.platform.port}" if self.platform else named("JOBWIRE_PLATFORM_URL"),
         )
 
     async def __aenter__(self) -> Endpoints:
@@ -149,9 +179,16 @@ class LocalStack:
             self.mongo = EmbeddedMongo(folder / "mongodb", ports.mongodb, progress=say, pass_fds=holds)
         if self._mail_wanted and not named("SMTP_URL"):
             self.mail = MailCatcher(folder / "mail", ports.smtp, ports.mail_api, pass_fds=holds)
+        if self._mail_wanted and not named("JOBWIRE_PLATFORM_URL"):
+            self.platform = PlatformStandIn(folder / "platform", ports.platform, pass_fds=holds)
 
     def _parts(self) -> dict[str, Part]:
-        all_parts = {"Kafka": self.kafka, "MongoDB": self.mongo, "Mail catcher": self.mail}
+        all_parts = {
+            "Kafka": self.kafka,
+            "MongoDB": self.mongo,
+            "Mail catcher": self.mail,
+            "Platform": self.platform,
+        }
         return {name: part for name, part in all_parts.items() if part}
 
     async def _start_all(self) -> None:

@@ -1,29 +1,27 @@
 """The wiring of gateway."""
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
-from services.gateway import projections
 from services.gateway.accounts import Accounts
+from services.gateway.api.app import Parts, dashboard
+from services.gateway.attachments import Attachments
 from services.gateway.live import Hub
-from services.gateway.pages import pages
+from services.gateway.marks import ReadMarks
 from services.gateway.partner import decide, evolve
-from services.gateway.reading import Reading
-from services.gateway.routes_events import events_api
-from services.gateway.routes_jobs import jobs_api
-from services.gateway.routes_merchant import merchant_api
-from services.gateway.routes_sessions import sessions_api
-from services.gateway.signed_in import SignedIn
+from services.gateway.read.inbox import Inbox
+from services.gateway.read.models import read_models
+from services.gateway.read.reading import Reading
+from services.gateway.read.search import Search
+from services.gateway.slugs import Slugs
 from shared.aggregate import Aggregate
 from shared.contracts.partners import Partner, RegisterPartner
-from shared.http import application
-from shared.i18n import PAGES
+from shared.files import GridFiles
+from shared.limit import MailLimit
 from shared.links import Links
 from shared.process import run
-from shared.projection import Projection
 from shared.service import Service
 from shared.settings import Settings
-from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES, REQUESTS, STANDINGS
+from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES
 
 PARTNER = Aggregate(
     name="partner",
@@ -41,29 +39,35 @@ class GatewaySettings(Settings):
 
 
 def build(service: Service) -> FastAPI:
-    database = service.database
-    service.prepares(lambda: projections.prepare(database))
+    database, clock, settings = service.database, service.clock, service.settings
     service.owns(PARTNER)
-    service.hears("gateway.partners", [PARTNERS], Projection(database, projections.on_partner))
-    service.hears("gateway.requests", [REQUESTS], Projection(database, projections.on_request))
-    service.hears("gateway.jobs", [JOB_EVENTS], Projection(database, projections.on_job))
-    service.hears("gateway.standings", [STANDINGS], Projection(database, projections.on_standing))
+    read_models(service)
     service.inspects("gateway.unreadable-replies", [REPLIES])
     hub = Hub(service.metrics, service.stopping)
-    service.hears("gateway.live", [JOB_EVENTS], hub.on_jobs, everyone=True, from_start=False)
+    service.hears("gateway.live", [JOB_EVENTS, PARTNERS], hub.on_news, everyone=True, from_start=False)
 
-    accounts = Accounts(database, Links(service.settings), service.publisher, service.clock, service.settings)
-    service.prepares(accounts.prepare)
-    commander, reading, signed_in = service.asks(), Reading(database), SignedIn(accounts)
-
-    app = application("Jobwire: dashboard")
-    app.include_router(sessions_api(accounts, signed_in))
-    app.include_router(jobs_api(commander, reading, signed_in))
-    app.include_router(merchant_api(commander, reading, signed_in))
-    app.include_router(events_api(hub, signed_in))
-    app.include_router(pages(accounts))
-    app.mount("/static", StaticFiles(directory=PAGES / "static"))
-    return app
+    accounts = Accounts(database, Links(settings), service.publisher, clock, settings)
+    reading, files = Reading(database), GridFiles(database, "attachments", clock)
+    attachments = Attachments(files, database, clock)
+    slugs, invitations = Slugs(database, reading, clock), MailLimit(database["invitations"])
+    for part in (accounts, files, slugs, invitations):
+        service.prepares(part.prepare)
+    service.repeats("attachments", attachments.tidy, every=600)
+    return dashboard(
+        Parts(
+            commander=service.asks(),
+            accounts=accounts,
+            reading=reading,
+            inbox=Inbox(database, Search(database), clock),
+            marks=ReadMarks(database),
+            attachments=attachments,
+            slugs=slugs,
+            invitations=invitations,
+            hub=hub,
+            clock=clock,
+            undo_seconds=settings.undo_seconds,
+        )
+    )
 
 
 def main() -> None:

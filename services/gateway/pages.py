@@ -8,6 +8,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, Response
 
 from services.gateway.accounts import Accounts
+from services.gateway.joining import Joining
 from shared.contracts.base import Locale
 from shared.http import Problem
 from shared.i18n import environment
@@ -15,7 +16,7 @@ from shared.i18n import environment
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def pages(accounts: Accounts) -> APIRouter:
+def pages(accounts: Accounts, joining: Joining) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/{locale}/sign-in")
@@ -28,7 +29,7 @@ def pages(accounts: Accounts) -> APIRouter:
     async def signed_in(locale: Locale, request: Request) -> Response:
         token = str((await request.form()).get("token", ""))
         try:
-            session = await accounts.open_session(token)
+            session = await joining.open_session(token)
         except Problem as problem:
             return _page(locale, "bad_link.html", problem.status)
         return _page(

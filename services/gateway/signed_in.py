@@ -37,6 +37,13 @@ class SignedIn:
                 return membership
         raise Problem(403, "no_partner", "You are in no such partner's team.")
 
+    async def admin(self, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None) -> Membership:
+        """As `member`, for owners and admins only."""
+        member = await self.member(bearer, jobwire_partner)
+        if not member.administers:
+            raise Problem(403, "forbidden", "Only owners and admins can change this.")
+        return member
+
     async def merchant(self, bearer: Bearer) -> Merchant:
         merchant = await self._accounts.merchant(await self.email(bearer))
         if merchant is None:

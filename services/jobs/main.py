@@ -5,6 +5,8 @@ from typing import Any
 from services.jobs import partners, timers
 from services.jobs.handlers import on_match_closed, on_request_matched
 from services.jobs.job import decide, evolve
+from services.jobs.platform import HttpPlatform
+from services.jobs.platform_calls import Calls, PlatformCalls
 from shared.aggregate import Aggregate
 from shared.commands import Reaction
 from shared.contracts.base import Message
@@ -47,6 +49,14 @@ def build(service: Service) -> None:
     service.reacts("jobs.matches", [MATCHES], JOB_COMMANDS, reactions)
     watch = partners.PartnerWatch(service.database, jobs, service.publisher)
     service.hears("jobs.partners", [PARTNERS, JOB_EVENTS], watch)
+
+    calls, settings = Calls(service.database, service.clock), service.settings
+    service.prepares(calls.prepare)
+    service.hears("jobs.platform", [JOB_EVENTS], calls.on_job_events)
+    platform = HttpPlatform(settings.platform_url, settings.platform_token)
+    again = settings.platform_ask_again_seconds
+    caller = PlatformCalls(calls, platform, service.publisher, service.clock, again, service.stopping)
+    service.repeats("platform", caller.tick, every=0.5)
 
     lease = Lease(service.database["leases"], "timers", seconds=10)
     scanner = timers.Timers(jobs, lease, service.publisher, service.clock, service.metrics)

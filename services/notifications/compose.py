@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Template
 from mjml import mjml2html
 
-from services.notifications.mail import MERCHANT_LINK, REQUESTED_LINK, Mail
+from services.notifications.envelope import CONFIRM_LINK, INVITATION_LINK, MERCHANT_LINK, REQUESTED_LINK, Mail
 from shared.contracts.requests import merchant_id_of
 from shared.i18n import environment
 from shared.links import Links
@@ -52,13 +52,16 @@ class Composer:
         """Where the mail leads. The token is made here and stands nowhere else."""
         locale = mail.recipient.locale.value
         email = mail.recipient.email
-        if mail.template == "confirm_request":
+        if mail.link == CONFIRM_LINK:
             token = self._links.sign("confirm-request", mail.about, {"merchant": str(merchant_id_of(email))})
             return f"{self._settings.leads_url}/{locale}/requests/{mail.about}/confirm?token={token}"
         if mail.link == REQUESTED_LINK:
             token = self._links.sign("sign-in", mail.about, {"email": email})
         elif mail.link == MERCHANT_LINK:
             token = self._links.sign("merchant-link", mail.id, {"email": email})
+        elif mail.link == INVITATION_LINK:
+            claims = {"email": email, "partner": str(mail.about), "member": mail.values["member_id"]}
+            token = self._links.sign("invitation", mail.id, claims)
         else:
             return f"{self._settings.public_url}/{locale}/sign-in"
         return f"{self._settings.public_url}/{locale}/sign-in?token={token}"

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from services.notifications.mail import TOLD, Mail, mail_for_request, mail_for_sign_in, mails_for_job
+from services.notifications.envelope import Mail
+from services.notifications.mail import (
+    TOLD,
+    mail_for_request,
+    mail_for_sign_in,
+    mails_for_job,
+    mails_for_partner,
+)
 from services.notifications.outbox import Outbox
 from services.notifications.teams import Teams
 from shared.clock import Clock
@@ -26,6 +33,11 @@ class Handlers:
             for received in told
             for mail in mails_for_job(received.record, partners[received.record.snapshot.partner_id])
         )
+
+    async def on_partners(self, batch: Sequence[Received]) -> None:
+        """A replayed partner invites nobody again, but it is learned: that is what a replay is for."""
+        await self._teams.learn(batch)
+        await self._queue(mail for received in _news(batch) for mail in mails_for_partner(received.record))
 
     async def on_requests(self, batch: Sequence[Received]) -> None:
         submitted = [received for received in _news(batch) if isinstance(received.record.fact, RequestSubmitted)]

@@ -1,67 +1,57 @@
-"""Who is told what, and in which words. Pure: facts and teams go in, mails come out."""
+"""Who is told what. Pure: facts and teams go in, mails come out.
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
-from uuid import UUID
+Whom that is stands in `recipients.py`, what the templates are filled with in `words.py`.
+"""
 
-from shared.contracts.base import Command, Event, Locale, Message, Record, derived_id
-from shared.contracts.jobs import Job, JobCreated, JobReminded, JobReplied, MembersAssigned, MerchantReplied
-from shared.contracts.partners import Member, Partner, Role, SignInRequested
-from shared.contracts.requests import Request
-from shared.i18n import moment, money
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from services.notifications import words
+from services.notifications.envelope import (
+    CONFIRM_LINK,
+    DESK_LINK,
+    INVITATION_LINK,
+    MERCHANT_LINK,
+    REQUESTED_LINK,
+    Mail,
+    mail_because_of,
+)
+from services.notifications.recipients import Recipient, assigned, desk_of, mentioned, merchant_of, recipient_of
+from services.notifications.store_access import TO_MERCHANT, TO_PARTNER
+from shared.contracts.base import ActorKind, Command, Event, Message, address_key
+from shared.contracts.jobs import (
+    AccessChanged,
+    AccessStatus,
+    CommentAdded,
+    Job,
+    JobCompleted,
+    JobCreated,
+    JobDeclined,
+    JobExpired,
+    JobReminded,
+    JobReplied,
+    JobReviewed,
+    MembersAssigned,
+    MerchantReplied,
+    ReviewAnswered,
+    ReviewAsked,
+    ReviewEdited,
+)
+from shared.contracts.partners import MailTopic, Partner, PartnerChanged, SignInRequested
+from shared.contracts.requests import Request, RequestKind
+from shared.i18n import moment
 from shared.taxonomy import service_name
 
-REQUESTED_LINK = "requested"
-"""The link signs in whoever asked for it, for minutes."""
-MERCHANT_LINK = "merchant"
-"""The link signs in the merchant it was sent to, for days."""
+JobEvent = Event[Any, Job]
 
 
-class Recipient(NamedTuple):
-    email: str
-    name: str
-    locale: Locale
-
-
-class Mail(NamedTuple):
-    """One mail to one recipient. `values` are the template's, without the link: its secret is made when the mail is
-    sent.
-    """
-
-    id: UUID
-    template: str
-    recipient: Recipient
-    about: UUID
-    link: str
-    values: dict[str, Any]
-    correlation_id: UUID
-
-
-def mails_for_job(event: Event[Message, Job], partner: Partner) -> Iterable[Mail]:
-    """The mails that follow from a job's event."""
-    job, fact = event.snapshot, event.fact
-    match fact:
-        case JobCreated():
-            for recipient in desk_of(partner):
-                yield _mail(event, "new_job", recipient, "desk", _offer(job, partner, recipient.locale))
-        case JobReminded():
-            hours = round((job.deadline - event.time).total_seconds() / 3600)
-            for recipient in desk_of(partner):
-                values = _reminder(job, partner, hours, recipient.locale)
-                yield _mail(event, "reminder", recipient, "desk", values)
-        case JobReplied():
-            yield _mail(event, "partner_replied", merchant_of(job), MERCHANT_LINK, _introduction(job, partner, fact))
-        case MerchantReplied(text=text):
-            for recipient in _once_each([*desk_of(partner), *_members(partner, job.assignees)]):
-                values = {**_said(job, text), "recipient_name": recipient.name, "merchant_name": _merchant_name(job)}
-                yield _mail(event, "merchant_replied", recipient, "desk", values)
-        case MembersAssigned(added=added, actor=actor):
-            # Nobody is told of what they did themselves.
-            others = [member_id for member_id in added if member_id != actor.member_id]
-            for recipient in _members(partner, others):
-                yield _mail(event, "assigned", recipient, "desk", _assignment(job, recipient, actor.name))
-        case _:
-            return
+def mails_for_job(event: JobEvent, partner: Partner) -> list[Mail]:
+    """The mails that follow from a job's event: one to each address, the first that a rule has for it."""
+    rule = RULES.get(type(event.fact))
+    mails: dict[str, Mail] = {}
+    for mail in rule(event, partner) if rule else ():
+        mails.setdefault(address_key(mail.recipient.email), mail)
+    return list(mails.values())
 
 
 def mail_for_request(event: Event[Message, Request]) -> Mail:
@@ -73,94 +63,153 @@ def mail_for_request(event: Event[Message, Request]) -> Mail:
         "title": details.title,
     }
     recipient = Recipient(details.merchant.email, details.merchant.name, details.locale)
-    return _mail(event, "confirm_request", recipient, "confirm", values)
+    return mail_because_of(event, "confirm_request", recipient, CONFIRM_LINK, values)
 
 
 def mail_for_sign_in(record: Command[SignInRequested], minutes: int) -> Mail:
     request = record.data
     recipient = Recipient(request.email, request.name, request.locale)
-    return _mail(record, "sign_in", recipient, REQUESTED_LINK, {"name": request.name, "minutes": minutes})
+    return mail_because_of(record, "sign_in", recipient, REQUESTED_LINK, {"name": request.name, "minutes": minutes})
 
 
-def desk_of(partner: Partner) -> list[Recipient]:
-    """Where a partner's job mails go: the address it chose, or its owners."""
-    address = partner.preferences.notification_email
-    if address:
-        return [Recipient(address, partner.profile.name, partner.profile.main_language)]
-    return _once_each(_recipient(member) for member in partner.members if member.role is Role.OWNER)
-
-
-def merchant_of(job: Job) -> Recipient:
-    merchant = job.details.merchant
-    return Recipient(merchant.email, merchant.name, job.details.locale)
-
-
-def _mail(cause: Record, template: str, recipient: Recipient, link: str, values: dict[str, Any]) -> Mail:
-    mail_id = derived_id("mail", cause.id, recipient.email, template)
-    return Mail(mail_id, template, recipient, cause.subject, link, values, cause.correlationid)
-
-
-def _members(partner: Partner, member_ids: Iterable[UUID]) -> list[Recipient]:
-    return [_recipient(member) for member_id in member_ids if (member := partner.member(member_id))]
-
-
-def _recipient(member: Member) -> Recipient:
-    return Recipient(member.email, member.name, member.locale)
-
-
-def _once_each(recipients: Iterable[Recipient]) -> list[Recipient]:
-    """One mail per address, whatever roles it has."""
-    return list({recipient.email.casefold(): recipient for recipient in recipients}.values())
-
-
-def _offer(job: Job, partner: Partner, locale: Locale) -> dict[str, Any]:
-    details = job.details
-    return {
-        **_about(job, partner, locale),
-        "kind": details.kind.value,
-        "business": details.business,
-        "requirements": details.requirements,
-        "budget": money(details.budget, locale) if details.budget else None,
-        "priorities": details.priorities.model_dump(),
-        "merchant_name": _merchant_name(job),
-        "store_url": details.merchant.store_url,
-        "deadline": moment(job.deadline, locale),
-    }
-
-
-def _reminder(job: Job, partner: Partner, hours: int, locale: Locale) -> dict[str, Any]:
-    return {**_about(job, partner, locale), "hours_left": hours, "deadline": moment(job.deadline, locale)}
-
-
-def _introduction(job: Job, partner: Partner, fact: JobReplied) -> dict[str, Any]:
-    named = {"merchant_name": _merchant_name(job), "partner_name": partner.profile.name}
-    return {**_said(job, fact.text), **named, "first": fact.first}
-
-
-def _assignment(job: Job, recipient: Recipient, assigned_by: str) -> dict[str, Any]:
-    return {
-        "recipient_name": recipient.name,
-        "assigned_by": assigned_by,
-        "title": job.details.title,
-        "service_name": service_name(job.details.service, recipient.locale),
-    }
-
-
-def _about(job: Job, partner: Partner, locale: Locale) -> dict[str, Any]:
-    return {
+def mails_for_partner(event: Event[PartnerChanged, Partner]) -> Iterator[Mail]:
+    """The invitation of a new member, unless it was taken back or accepted meanwhile."""
+    partner, fact = event.snapshot, event.fact
+    member = partner.member(fact.invited) if fact.invited else None
+    if member is None or member.joined or fact.actor is None:
+        return
+    values = {
+        "invited_by": fact.actor.name,
         "partner_name": partner.profile.name,
-        "title": job.details.title,
-        "service_name": service_name(job.details.service, locale),
+        "member_id": str(member.member_id),
     }
+    yield mail_because_of(event, "invitation", recipient_of(member), INVITATION_LINK, values)
 
 
-def _said(job: Job, text: str) -> dict[str, Any]:
-    return {"title": job.details.title, "text": text}
+def _on_created(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    for to in _desk(event.snapshot, partner, MailTopic.NEW_JOBS):
+        yield _to_member(event, partner, "new_job", to, **words.offer(event.snapshot, to.locale))
 
 
-def _merchant_name(job: Job) -> str:
-    return job.details.merchant.name
+def _on_reminded(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    job = event.snapshot
+    hours = round((job.deadline - event.time).total_seconds() / 3600)
+    for to in _desk(job, partner, MailTopic.NEW_JOBS):
+        yield _to_member(event, partner, "reminder", to, hours_left=hours, deadline=moment(job.deadline, to.locale))
 
 
-TOLD = (JobCreated, JobReminded, JobReplied, MerchantReplied, MembersAssigned)
-"""The facts that somebody is told of."""
+def _on_expired(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    for to in _desk(event.snapshot, partner, MailTopic.NEW_JOBS):
+        yield _to_member(event, partner, "expired", to)
+
+
+def _on_replied(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    fact: JobReplied = event.fact
+    said = words.said(fact.text, fact.attachments)
+    yield from _to_merchant(event, partner, "partner_replied", first=fact.first, **said)
+    for to in assigned(partner, event.snapshot.assignees, but=fact.actor.member_id):
+        yield _to_member(event, partner, "correspondence", to, written_by=fact.actor.name, internal=False, **said)
+
+
+def _on_merchant_replied(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    fact: MerchantReplied = event.fact
+    for to in _everybody(event.snapshot, partner, MailTopic.CONVERSATION):
+        yield _to_member(event, partner, "merchant_replied", to, **words.said(fact.text, fact.attachments))
+
+
+def _on_comment(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    fact: CommentAdded = event.fact
+    assignees, said = event.snapshot.assignees, words.said(fact.text)
+    for to in mentioned(partner, fact.mentions, assignees, but=fact.actor.member_id):
+        yield _to_member(event, partner, "mention", to, written_by=fact.actor.name, **said)
+    for to in assigned(partner, assignees, but=fact.actor.member_id):
+        yield _to_member(event, partner, "correspondence", to, written_by=fact.actor.name, internal=True, **said)
+
+
+def _on_assigned(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    fact: MembersAssigned = event.fact
+    for to in assigned(partner, fact.added, but=fact.actor.member_id):
+        yield _to_member(event, partner, "assigned", to, assigned_by=fact.actor.name)
+
+
+def _on_declined(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    """The reason stays where it was given: what the merchant did elsewhere is its own affair."""
+    job, by = event.snapshot, event.fact.decline.by
+    if by is ActorKind.MERCHANT:
+        for to in _everybody(job, partner, MailTopic.CONVERSATION):
+            yield _to_member(event, partner, "job_declined", to, by_merchant=True)
+    elif by is ActorKind.PARTNER and (job.introduced or job.details.kind is RequestKind.DIRECT):
+        yield from _to_merchant(event, partner, "job_declined", by_merchant=False)
+
+
+def _on_completed(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    """A review is asked for when the work is done, and once more when the partner asks for it."""
+    if event.snapshot.review is None:
+        yield from _to_merchant(event, partner, "review_request", asked=isinstance(event.fact, ReviewAsked))
+
+
+def _on_reviewed(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    fact: JobReviewed | ReviewEdited = event.fact
+    review = {"rating": fact.rating, "text": fact.text, "edited": isinstance(fact, ReviewEdited)}
+    for to in _desk(event.snapshot, partner, MailTopic.REVIEWS):
+        yield _to_member(event, partner, "review_received", to, **review)
+
+
+def _on_answered(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    yield from _to_merchant(event, partner, "review_answered", text=event.fact.text)
+
+
+def _on_access(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    fact: AccessChanged = event.fact
+    job = event.snapshot
+    if fact.access.status is AccessStatus.ASKED:
+        yield from _to_merchant(event, partner, "access_asked", note=fact.note)
+    taken = (fact.access.status, fact.actor.kind)
+    if step := TO_MERCHANT.get(taken):
+        ends = words.access_ends(fact.access, job.details.locale)
+        yield from _to_merchant(event, partner, "access_step", to_merchant=True, until=ends, **step._asdict())
+    if step := TO_PARTNER.get(taken):
+        for to in _everybody(job, partner, MailTopic.CONVERSATION):
+            ends = words.access_ends(fact.access, to.locale)
+            yield _to_member(event, partner, "access_step", to, to_merchant=False, until=ends, **step._asdict())
+
+
+RULES: Mapping[type[Message], Callable[[JobEvent, Partner], Iterable[Mail]]] = {
+    JobCreated: _on_created,
+    JobReminded: _on_reminded,
+    JobExpired: _on_expired,
+    JobReplied: _on_replied,
+    MerchantReplied: _on_merchant_replied,
+    CommentAdded: _on_comment,
+    MembersAssigned: _on_assigned,
+    JobDeclined: _on_declined,
+    JobCompleted: _on_completed,
+    ReviewAsked: _on_completed,
+    JobReviewed: _on_reviewed,
+    ReviewEdited: _on_reviewed,
+    ReviewAnswered: _on_answered,
+    AccessChanged: _on_access,
+}
+"""The facts that somebody is told of. Not among them: what can still be taken back."""
+
+TOLD = tuple(RULES)
+
+
+def _desk(job: Job, partner: Partner, topic: MailTopic) -> list[Recipient]:
+    return desk_of(partner, topic, job.assignees)
+
+
+def _everybody(job: Job, partner: Partner, topic: MailTopic) -> list[Recipient]:
+    """Those who work on the job, and the desk."""
+    return [*assigned(partner, job.assignees), *_desk(job, partner, topic)]
+
+
+def _to_member(event: JobEvent, partner: Partner, template: str, to: Recipient, **values: Any) -> Mail:
+    return mail_because_of(event, template, to, DESK_LINK, {**words.about(event.snapshot, partner, to), **values})
+
+
+def _to_merchant(event: JobEvent, partner: Partner, template: str, **values: Any) -> Iterator[Mail]:
+    """Nothing more once the merchant has blocked the partner."""
+    job, to = event.snapshot, merchant_of(event.snapshot)
+    if not job.blocked:
+        yield mail_because_of(event, template, to, MERCHANT_LINK, {**words.about(job, partner, to), **values})

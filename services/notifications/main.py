@@ -4,10 +4,9 @@ from services.notifications.compose import Composer
 from services.notifications.handlers import Handlers
 from services.notifications.outbox import Outbox
 from services.notifications.sender import Relay, Sender, Teller
-from services.notifications.teams import Teams, on_partner
+from services.notifications.teams import Teams
 from shared.links import Links
 from shared.process import run
-from shared.projection import Projection
 from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS, PARTNERS, REQUESTS, SIGN_INS
@@ -20,7 +19,7 @@ def build(service: Service) -> None:
     outbox = Outbox(service.database)
     handlers = Handlers(outbox, Teams(service.database), clock, settings.sign_in_minutes)
     service.prepares(outbox.prepare)
-    service.hears("notifications.partners", [PARTNERS], Projection(service.database, on_partner))
+    service.hears("notifications.partners", [PARTNERS], handlers.on_partners)
     service.hears("notifications.requests", [REQUESTS], handlers.on_requests)
     service.hears("notifications.jobs", [JOB_EVENTS], handlers.on_jobs)
     service.hears("notifications.sign-ins", [SIGN_INS], handlers.on_sign_ins)

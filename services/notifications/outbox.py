@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 
 from pymongo import ReturnDocument, UpdateOne
 
-from services.notifications.mail import Mail, Recipient
+from services.notifications.envelope import Mail
+from services.notifications.recipients import Recipient
 from shared.contracts.base import Locale
 from shared.mongo import Database, Document
 

@@ -1,6 +1,6 @@
 """Whom to write to at a partner: a projection of `partners`."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from shared.consumer import Received
 from shared.contracts.partners import Partner
 from shared.failures import Invalid, Transient
 from shared.mongo import Database
-from shared.projection import Write, newer
+from shared.projection import Projection, Write, newer
 
 COLLECTION = "teams"
 PATIENCE = timedelta(seconds=60)
@@ -23,7 +23,12 @@ def on_partner(received: Received) -> Iterable[Write]:
 class Teams:
     def __init__(self, database: Database) -> None:
         self._teams = database[COLLECTION]
+        self._projection = Projection(database, on_partner)
         self._missed: dict[UUID, datetime] = {}
+
+    async def learn(self, batch: Sequence[Received]) -> None:
+        """Take note of partners as they are now."""
+        await self._projection(batch)
 
     async def of(self, ids: Collection[UUID], now: datetime) -> dict[UUID, Partner]:
         """The partners with these ids.

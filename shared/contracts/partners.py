@@ -33,12 +33,15 @@ class Role(StrEnum):
     MEMBER = "member"
 
 
+Unit = Literal["project", "hour", "month", "item"]
+
+
 class Offer(Contract):
     """One service of a partner: what it costs from, per which unit, and how many days until it can be delivered."""
 
     service: str
     price_from: Money
-    unit: Literal["project", "hour", "month", "item"]
+    unit: Unit
     lead_days: Annotated[int, Field(ge=0, le=365)]
 
 

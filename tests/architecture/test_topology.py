@@ -10,7 +10,7 @@ import pytest
 from deploy import seed
 from deploy.market import load_partners
 from shared.topics import SERVICES, TOPICS, dead_letters_of
-from tests.flow.people import MARKET, fill_in_the_form, follow, sign_in
+from tests.flow.people import MARKET, MERCHANT, fill_in_the_form, follow, sign_in
 from tests.flow.test_journey import a_market, walk
 from tests.flow.world import Weather, World
 
@@ -63,7 +63,10 @@ async def test_every_service_says_what_the_table_says_and_nothing_else(monkeypat
 
 
 async def everything_else(world: World) -> None:
-    """What the journey does not come to: an owner changes its preferences."""
+    """What the journey does not come to: a merchant withdraws, an owner changes its preferences."""
+    merchant = await sign_in(world, MERCHANT)
+    request = (await merchant.get("/merchant/requests"))["requests"][0]
+    await merchant.post(f"/merchant/requests/{request['request_id']}/withdraw")
     owner = await sign_in(world, MARKET[0].members[0].email)
     preferences = (await owner.get("/preferences"))["preferences"]
     changed = await owner.put("/preferences", {**preferences, "available": False})

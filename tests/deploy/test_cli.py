@@ -22,9 +22,9 @@ from tests.servers import environ_of
 ROOT = Path(__file__).parents[2]
 FREE_PORTS = {
     f"JOBWIRE_PORT_{part}": "0"
-    for part in ("KAFKA", "MONGODB", "SMTP", "MAIL_API", *(name.upper() for name in SERVICES))
+    for part in ("KAFKA", "MONGODB", "SMTP", "MAIL_API", "PLATFORM", *(name.upper() for name in SERVICES))
 }
-NAMED_SERVERS = ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", "SMTP_URL", "MAIL_API_URL")
+NAMED_SERVERS = ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", "SMTP_URL", "MAIL_API_URL", "JOBWIRE_PLATFORM_URL")
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def test_up_leaves_no_process_behind(ends: signal.Signals, tmp_path: Path)
             while b"Jobwire is running" not in (line := await up.stdout.readline()):
                 assert line, (await up.communicate())[1].decode()
         children = psutil.Process(up.pid).children(recursive=True)
-        assert len(children) == 3 + len(SERVICES)
+        assert len(children) == 4 + len(SERVICES)
         up.send_signal(ends)
         status = await asyncio.wait_for(up.wait(), 60)
         assert status == (0 if ends is signal.SIGINT else -signal.SIGKILL)

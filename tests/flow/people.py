@@ -50,9 +50,12 @@ class Person:
     async def put(self, path: str, body: Any, expect: int = 200) -> Any:
         return self._expected(await self.world.asked(self.client.put(f"/api/v1{path}", json=body)), expect)
 
+    async def delete(self, path: str, expect: int = 200) -> Any:
+        return self._expected(await self.world.asked(self.client.delete(f"/api/v1{path}")), expect)
+
     def _expected(self, response: httpx2.Response, status: int) -> Any:
         assert response.status_code == status, (response.request.url.path, response.status_code, response.text)
-        return response.json()
+        return response.json() if response.content else None
 
 
 async def fill_in_the_form(world: World, locale: str = "en", partner: str = "", **fields: str) -> CaughtMail:
@@ -93,7 +96,7 @@ async def sign_in(world: World, email: str) -> Person:
 
 
 async def session(world: World, token: str) -> Person:
-    opened = await world.client("gateway").post("/api/v1/sessions", json={"token": token})
+    opened = await world.asked(world.client("gateway").post("/api/v1/sessions", json={"token": token}))
     assert opened.status_code == 201, opened.text
     return Person(world, world.client("gateway", Authorization=f"Bearer {opened.json()['token']}"))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import HOUR, WINDOW
+from tests.builders import HOUR, UNDO, WINDOW
 from tests.flow.people import ENGLISH, JAPANESE, MARKET, MERCHANT, Person, fill_in_the_form, follow, session, sign_in
 from tests.flow.world import Weather, World
 
@@ -67,11 +67,19 @@ async def conversation(world: World, a: Person, merchant: Person) -> None:
     assert world.mailbox.last(MERCHANT, "On Monday.")
 
 
+async def declined(world: World, person: Person, job_id: str, body: dict[str, str]) -> None:
+    """Decline, and let the moment pass in which it can be taken back."""
+    pending = (await person.post(f"/jobs/{job_id}/decline", body))["pending"]
+    assert pending["act"] == "decline"
+    await world.time_passes(UNDO)
+    assert (await person.get(f"/jobs/{job_id}"))["job"]["status"] == "declined"
+
+
 async def declines(world: World, b: Person) -> None:
     job = await the_only_job(b)
     told = len(world.mailbox.mails)
     body = {"reason": "no_capacity", "note": "Booked until spring."}
-    assert (await b.post(f"/jobs/{job['job_id']}/decline", body))["status"] == "declined"
+    await declined(world, b, job["job_id"], body)
     assert len(world.mailbox.mails) == told, "Somebody replied, so nobody else is asked."
     late = await b.post(f"/jobs/{job['job_id']}/messages", {"text": "Or yes?"}, expect=409)
     assert late["code"] == "declined"
@@ -85,7 +93,9 @@ async def nobody_elses(a: Person, b: Person) -> None:
 
 async def reviews(world: World, a: Person, merchant: Person) -> None:
     path = f"/jobs/{(await the_only_job(a))['job_id']}"
-    assert (await a.post(f"{path}/complete"))["status"] == "completed"
+    assert (await a.post(f"{path}/complete"))["pending"]["act"] == "complete"
+    await world.time_passes(UNDO)
+    assert (await a.get(path))["job"]["status"] == "completed"
     review = {"rating": 5, "text": "Lovely work."}
     assert (await merchant.post(f"/merchant{path}/review", review))["review"]["rating"] == 5
     again = await merchant.post(f"/merchant{path}/review", review, expect=409)
@@ -182,7 +192,7 @@ async def test_when_everybody_declines_the_next_wave_is_asked(monkeypatch: pytes
     for address in sorted(first):
         person = await sign_in(world, address)
         job = await the_only_job(person)
-        await person.post(f"/jobs/{job['job_id']}/decline", {"reason": "timing"})
+        await declined(world, person, job["job_id"], {"reason": "timing"})
     (fifth,) = {partner.members[0].email for partner in ENGLISH} - first
     assert (await the_only_job(await sign_in(world, fifth)))["status"] == "new"
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.gateway.accounts import Accounts
-from services.gateway.projections import PARTNERS, on_partner
+from services.gateway.read.projections import PARTNERS, on_partner
 from shared.contracts.base import derived_id
 from shared.contracts.partners import PartnerChanged
 from shared.http import Problem

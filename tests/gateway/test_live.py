@@ -8,13 +8,26 @@ import pytest
 
 from services.gateway import live
 from services.gateway.live import Hub, Listener
+from services.gateway.read.tenants import MemberTenant
 from shared.contracts.base import Message, derived_id
-from shared.contracts.jobs import CommentAdded, Job, JobCompleted, JobOpened, Status
+from shared.contracts.jobs import CommentAdded, Job, JobBlocked, JobCompleted, JobOpened, Status
+from shared.contracts.partners import PartnerChanged
 from shared.contracts.requests import RequestKind
 from shared.metrics import Metrics
-from tests.builders import BY_PARTNER, MERCHANT_ID, PARTNER_ID, a_job, an_event, received, replied
+from tests.builders import (
+    BY_PARTNER,
+    BY_SYSTEM,
+    KEN,
+    MERCHANT_ID,
+    PARTNER_ID,
+    a_job,
+    a_partner,
+    an_event,
+    received,
+    replied,
+)
 
-TEAM = Listener(partner_ids=frozenset({PARTNER_ID}))
+TEAM = Listener(tenants=((MemberTenant(PARTNER_ID), 1),))
 MERCHANT = Listener(merchant_id=MERCHANT_ID)
 OPENED, REPLIED = JobOpened(actor=BY_PARTNER), replied()
 COMMENT = CommentAdded(text="Hm.", actor=BY_PARTNER)
@@ -31,7 +44,7 @@ async def hub() -> AsyncIterator[Hub]:
 
 async def tell(hub: Hub, *facts: Message, job: Job | None = None) -> None:
     job = job or a_job(Status.REPLIED)
-    await hub.on_jobs([received(an_event(fact, job), topic="jobs.events") for fact in facts])
+    await hub.on_news([received(an_event(fact, job), topic="jobs.events") for fact in facts])
 
 
 async def hears(hub: Hub, listener: Listener, count: int, since: str | None = None) -> list[tuple[str, str, object]]:
@@ -50,6 +63,46 @@ async def silent(hub: Hub, listener: Listener, since: str) -> bool:
 async def greeting(hub: Hub, since: str | None = None, listener: Listener = TEAM) -> tuple[str, str]:
     ((name, cursor, _),) = await hears(hub, listener, 0, since)
     return name, cursor
+
+
+async def test_a_member_who_sees_assigned_jobs_only_hears_of_those_only(hub: Hub) -> None:
+    only = Listener(tenants=((MemberTenant(PARTNER_ID, KEN), 1),))
+    _, since = await greeting(hub)
+    await tell(hub, OPENED)
+    await tell(hub, REPLIED, job=a_job(Status.REPLIED, assignees=(KEN,)))
+    _, (_, _, news) = await hears(hub, only, 1, since)
+    assert news["type"] == "JobReplied"
+
+
+async def test_who_leaves_a_team_hears_nothing_more_at_once(hub: Hub) -> None:
+    async with asyncio.timeout(5), aclosing(hub.listen(TEAM, None)) as stream:
+        assert (await anext(stream))[0] == "hello"
+        await change_the_team(hub, version=2)
+        await tell(hub, REPLIED)
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+
+
+async def test_who_is_let_in_after_the_change_stays(hub: Hub) -> None:
+    await change_the_team(hub, version=2)
+    knows = Listener(tenants=((MemberTenant(PARTNER_ID), 2),))
+    async with asyncio.timeout(5), aclosing(hub.listen(knows, None)) as stream:
+        assert (await anext(stream))[0] == "hello"
+        await tell(hub, REPLIED)
+        assert (await anext(stream))[0] == "job"
+
+
+async def test_nobody_is_told_of_a_block_but_who_did_it(hub: Hub) -> None:
+    _, since = await greeting(hub)
+    await tell(hub, JobBlocked(actor=BY_SYSTEM), REPLIED)
+    _, (_, _, news) = await hears(hub, TEAM, 1, since)
+    assert news["type"] == "JobReplied"
+
+
+async def change_the_team(hub: Hub, version: int) -> None:
+    changed = PartnerChanged(members=())
+    event = an_event(changed, a_partner(version=version), subject=PARTNER_ID)
+    await hub.on_news([received(event, topic="partners")])
 
 
 async def test_a_new_page_is_greeted_and_hears_what_comes_from_now_on(hub: Hub) -> None:
@@ -127,7 +180,7 @@ async def test_a_cursor_from_the_future_is_no_cursor(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("who", "listener"),
     [
-        ("another team", Listener(partner_ids=frozenset({derived_id("another")}))),
+        ("another team", Listener(tenants=((MemberTenant(derived_id("another")), 1),))),
         ("another merchant", Listener(merchant_id=derived_id("another"))),
         ("somebody with neither", Listener()),
     ],

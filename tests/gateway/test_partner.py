@@ -71,7 +71,7 @@ def test_an_organisation_has_an_owner() -> None:
 def test_owners_and_admins_change_the_preferences(role: Role) -> None:
     partner = a_partner(members=(a_member(role=role),))
     facts = tell(partner, ChangePreferences(preferences=AWAY, actor=member()))
-    assert facts == [PartnerChanged(preferences=AWAY)]
+    assert facts == [PartnerChanged(preferences=AWAY, actor=member())]
     changed = evolve(partner, facts[0], PARTNER_ID, NOW)
     assert changed == partner.model_copy(update={"preferences": AWAY})
 

@@ -2,25 +2,42 @@
 
 import pytest
 
-from services.gateway.projections import TIMELINE, on_job, searchable
-from services.gateway.views import MERCHANT_SEES, Entry, entry, merchant_view, partner_view, shown_status
+from services.gateway.api.views import (
+    MERCHANT_SEES,
+    PARTNER_NEVER_SEES,
+    Entry,
+    entry,
+    merchant_view,
+    partner_view,
+    shown_status,
+)
+from services.gateway.read.projections import TIMELINE, on_job
 from services.jobs.job import evolve
 from shared.contracts.base import Actor, ActorKind, Message, derived_id
 from shared.contracts.jobs import (
     EVENTS,
+    Act,
+    ActDelayed,
+    ActUndone,
     CommentAdded,
+    Decline,
+    DeclineReason,
     Job,
+    JobBlocked,
+    JobDeclined,
     JobMarkedInactive,
     JobOpened,
     JobReactivated,
     JobReminded,
     MembersAssigned,
+    Pending,
+    ReplyOpened,
     Status,
 )
-from shared.contracts.requests import RequestKind
 from tests.builders import (
     AIKO,
     BY_PARTNER,
+    BY_SYSTEM,
     JOB_ID,
     KEN,
     MERCHANT_EMAIL,
@@ -28,10 +45,8 @@ from tests.builders import (
     NOW,
     PARTNER_ID,
     a_job,
-    a_merchant,
     a_partner,
     an_event,
-    details,
     job_declined,
     received,
     replied,
@@ -92,7 +107,17 @@ def test_the_merchant_never_sees(secret: str, text: str) -> None:
 def test_the_merchants_timeline_is_what_was_said_and_what_came_of_it() -> None:
     names = {event.__name__ for event in EVENTS}
     assert names >= MERCHANT_SEES
-    asides = (CommentAdded, MembersAssigned, JobOpened, JobMarkedInactive, JobReactivated, JobReminded)
+    asides = (
+        CommentAdded,
+        MembersAssigned,
+        JobOpened,
+        ReplyOpened,
+        JobMarkedInactive,
+        JobReactivated,
+        JobReminded,
+        ActDelayed,
+        ActUndone,
+    )
     assert names - MERCHANT_SEES == {kind.__name__ for kind in asides} | {"JobCreated"}
 
 
@@ -142,11 +167,21 @@ def test_a_step_of_the_timeline_says_who_and_what() -> None:
     assert comment.details == {}
 
 
-def test_a_search_finds_words_however_they_are_written() -> None:
-    job = a_job(details=details(RequestKind.MATCH, title="ＳＥＯ for TEA", merchant=a_merchant(name="Kettle")))
-    assert "seo for tea" in searchable(job)
-    assert "kettle" in searchable(job)
-    assert MERCHANT_EMAIL not in searchable(job)
+def test_that_it_was_blocked_is_the_merchants_secret() -> None:
+    blocked = Decline(by=ActorKind.MERCHANT, reason=DeclineReason.BLOCKED)
+    job = a_job(Status.DECLINED).model_copy(update={"decline": blocked, "blocked": True})
+    (step,) = timeline(JobDeclined(decline=blocked, actor=BY_SYSTEM))
+    assert step.details["decline"]["reason"] == "other"
+    assert partner_view(job).decline.reason is DeclineReason.OTHER
+    assert merchant_view(job, None).blocked
+    assert JobBlocked.__name__ in PARTNER_NEVER_SEES
+
+
+def test_what_can_still_be_taken_back_is_shown_to_the_partner_only() -> None:
+    pending = Pending(act=Act.COMPLETE, due_at=NOW, actor=BY_PARTNER)
+    job = a_job(Status.REPLIED, pending=pending)
+    assert partner_view(job).pending == pending
+    assert "pending" not in merchant_view(job, None).model_dump()
 
 
 def test_the_actor_of_the_tests_belongs_to_the_partner_of_the_tests() -> None:

@@ -16,7 +16,7 @@ async def test_the_main_job_goes_from_the_form_to_the_review_and_again_on_the_sa
         pytest.skip("SMTP_URL is set and MAIL_API_URL is not: nobody can read the mails.")
     urls = jobwire.fleet.urls
     put_aside_before = len(await jobwire.log.all_dead_letters())
-    journey = Journey(urls.gateway, urls.leads, servers.mail_api_url, WINDOW_SECONDS)
+    journey = Journey(urls.gateway, urls.leads, servers.mail_api_url, WINDOW_SECONDS, platform=servers.platform_url)
     steps = await journey.run()
     assert [step.number for step in steps] == list(range(1, len(steps) + 1))
     assert len(await jobwire.log.all_dead_letters()) == put_aside_before

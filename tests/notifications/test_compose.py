@@ -7,12 +7,27 @@ from email.policy import default
 import pytest
 
 from services.notifications.compose import Composer
-from services.notifications.mail import mail_for_request, mails_for_job
+from services.notifications.mail import mail_for_request, mails_for_job, mails_for_partner
 from shared.contracts.base import Locale
+from shared.contracts.partners import PartnerChanged, Role
 from shared.contracts.requests import RequestSubmitted, merchant_id_of
-from shared.links import Links
+from shared.links import BadLink, Links, Purpose
 from shared.settings import Settings
-from tests.builders import MERCHANT_EMAIL, NOW, REQUEST_ID, a_job, a_partner, a_request, an_event, details, replied
+from tests.builders import (
+    BY_PARTNER,
+    KEN,
+    MERCHANT_EMAIL,
+    NOW,
+    PARTNER_ID,
+    REQUEST_ID,
+    a_job,
+    a_member,
+    a_partner,
+    a_request,
+    an_event,
+    details,
+    replied,
+)
 
 SETTINGS = Settings(secret_keys="the-key-of-the-tests", leads_url="http://leads", public_url="http://gateway")
 LINKS = Links(SETTINGS)
@@ -46,3 +61,27 @@ def test_the_link_to_confirm_is_signed_for_this_request_and_this_merchant() -> N
     assert address == f"http://leads/en/requests/{REQUEST_ID}/confirm"
     confirmed, claims = LINKS.read("confirm-request", token, 60)
     assert (confirmed, claims["merchant"]) == (REQUEST_ID, str(merchant_id_of(MERCHANT_EMAIL)))
+
+
+def test_the_link_of_an_invitation_is_signed_for_this_address_and_this_team() -> None:
+    partner = a_partner(members=(a_member("Aiko"), a_member("Ken", Role.MEMBER, joined=False)))
+    fact = PartnerChanged(members=partner.members, invited=KEN, actor=BY_PARTNER)
+    (mail,) = mails_for_partner(an_event(fact, partner, subject=PARTNER_ID))
+    text = Composer(SETTINGS, LINKS).compose(mail, NOW).get_body(("plain",)).get_content()
+    (link,) = [word for word in text.split() if word.startswith("http://gateway/")]
+    address, _, token = link.partition("?token=")
+    assert address == "http://gateway/ja/sign-in"
+    link_id, claims = LINKS.read("invitation", token, 60)
+    assert link_id == mail.id
+    assert claims == {
+        "id": str(mail.id),
+        "email": "ken@hoshi.example",
+        "partner": str(PARTNER_ID),
+        "member": str(KEN),
+    }
+
+
+@pytest.mark.parametrize("purpose", ["sign-in", "merchant-link"])
+def test_an_invitation_opens_no_other_door(purpose: Purpose) -> None:
+    with pytest.raises(BadLink):
+        LINKS.read(purpose, LINKS.sign("invitation", PARTNER_ID, {"email": MERCHANT_EMAIL}), 60)

@@ -12,8 +12,10 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 
 from services.notifications.compose import Composer
-from services.notifications.mail import Mail, Recipient, mails_for_job
+from services.notifications.envelope import Mail
+from services.notifications.mail import mails_for_job
 from services.notifications.outbox import LEASE_SECONDS, Outbox
+from services.notifications.recipients import Recipient
 from services.notifications.sender import Relay, Sender, Teller, retry_delay
 from shared.contracts.base import Locale, derived_id
 from shared.contracts.mails import MailFailed, MailSent, MailUncertain

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mjml import mjml2html
 
+from services.notifications import store_access
 from shared.contracts.base import Locale
 from shared.i18n import environment
 
@@ -18,8 +19,8 @@ TEMPLATES = Path(__file__).parents[2] / "services" / "notifications" / "template
 LINK = "https://desk.example/sign-in?token=abc&kind=x"
 SERVICE = "SEO"
 
-NAMES = {"merchant_name", "partner_name", "recipient_name", "assigned_by", "name"}
-TEXTS = {"title", "text", "requirements", "business", "store_url"}
+NAMES = {"merchant_name", "partner_name", "recipient_name", "assigned_by", "written_by", "invited_by", "name"}
+TEXTS = {"title", "text", "note", "requirements", "business", "store_url"}
 
 OFFER = {
     "partner_name": "Studio Hoshi",
@@ -34,8 +35,26 @@ OFFER = {
     "store_url": "https://kettle.example",
     "deadline": "25 November 2026 at 10:04 UTC",
 }
-REPLY = {"merchant_name": "Kettle & Thread", "title": "Spring launch", "text": "Good day.\nWhen?"}
+REPLY = {"merchant_name": "Kettle & Thread", "title": "Spring launch", "text": "Good day.\nWhen?", "files": []}
 REMINDER = {"partner_name": "Studio Hoshi", "title": "Spring launch", "service_name": SERVICE, "deadline": "tomorrow"}
+TO_MERCHANT = {
+    "recipient_name": "Mia",
+    "partner_name": "Studio Hoshi",
+    "title": "Spring launch",
+    "service_name": SERVICE,
+}
+TO_MEMBER = {"recipient_name": "Aiko", "title": "Spring launch", "service_name": SERVICE}
+FROM_MERCHANT = {**TO_MEMBER, "merchant_name": "Kettle & Thread"}
+COMMENT = {**TO_MEMBER, "written_by": "Ken", "text": "Who takes it?"}
+REVIEW = {**FROM_MERCHANT, "rating": 4, "text": "Good work.\nThank you."}
+
+
+def access_step(step: store_access.Step, *, to_merchant: bool) -> dict[str, Any]:
+    # It names the other side; of the recipient it needs no second name.
+    other = "partner_name" if to_merchant else "merchant_name"
+    names = {"partner_name": "", "merchant_name": "", other: "Kettle & Thread"}
+    return {**TO_MEMBER, **names, **step._asdict(), "until": "tomorrow", "to_merchant": to_merchant}
+
 
 MAILS: dict[str, tuple[str, dict[str, Any]]] = {
     "confirm_request": (
@@ -51,6 +70,37 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
     "partner_replied, first": ("partner_replied", {**REPLY, "partner_name": "Studio Hoshi", "first": True}),
     "partner_replied, again": ("partner_replied", {**REPLY, "partner_name": "Studio Hoshi", "first": False}),
     "merchant_replied": ("merchant_replied", {**REPLY, "recipient_name": "Aiko"}),
+    "merchant_replied, a file": ("merchant_replied", {**REPLY, "recipient_name": "Aiko", "files": ["brief.pdf"]}),
+    "partner_replied, files": (
+        "partner_replied",
+        {**REPLY, "partner_name": "Studio Hoshi", "first": True, "files": ["offer.pdf", "plan.png"]},
+    ),
+    "sign_in, a newcomer": ("sign_in", {"name": "", "minutes": 15}),
+    "correspondence, a message": (
+        "correspondence",
+        {**COMMENT, "merchant_name": "Kettle & Thread", "internal": False, "files": ["offer.pdf"]},
+    ),
+    "correspondence, a comment": ("correspondence", {**COMMENT, "internal": True, "files": []}),
+    "mention": ("mention", COMMENT),
+    "invitation": ("invitation", {"invited_by": "Aiko", "partner_name": "Studio Hoshi"}),
+    "review_request, completed": ("review_request", {**TO_MERCHANT, "asked": False}),
+    "review_request, asked": ("review_request", {**TO_MERCHANT, "asked": True}),
+    "review_received": ("review_received", {**REVIEW, "edited": False}),
+    "review_received, edited": ("review_received", {**REVIEW, "edited": True}),
+    "review_answered": ("review_answered", {**TO_MERCHANT, "text": "Thank you."}),
+    "access_asked": ("access_asked", {**TO_MERCHANT, "note": "For the theme."}),
+    "access_asked, no note": ("access_asked", {**TO_MERCHANT, "note": ""}),
+    "job_declined, by the merchant": ("job_declined", {**FROM_MERCHANT, "by_merchant": True}),
+    "job_declined, by the partner": ("job_declined", {**TO_MERCHANT, "by_merchant": False}),
+    "expired": ("expired", {"partner_name": "Studio Hoshi", "title": "Spring launch", "service_name": SERVICE}),
+    **{
+        f"access_step, {status}, by {by}, to the partner": ("access_step", access_step(step, to_merchant=False))
+        for (status, by), step in store_access.TO_PARTNER.items()
+    },
+    **{
+        f"access_step, {status}, by {by}, to the merchant": ("access_step", access_step(step, to_merchant=True))
+        for (status, by), step in store_access.TO_MERCHANT.items()
+    },
     "assigned": (
         "assigned",
         {"recipient_name": "Aiko", "assigned_by": "Ken", "title": "Spring launch", "service_name": SERVICE},
@@ -68,7 +118,8 @@ every_language = pytest.mark.parametrize("locale", Locale)
 
 def hostile(values: dict[str, Any], words: str = HOSTILE) -> dict[str, Any]:
     """The same mail with `words` wherever somebody outside Jobwire chooses the words."""
-    return {key: words if key in NAMES | TEXTS else value for key, value in values.items()}
+    written = {key: words if value and key in NAMES | TEXTS else value for key, value in values.items()}
+    return {**written, "files": [words for _ in values["files"]]} if "files" in values else written
 
 
 def subject(template: str, values: dict[str, Any], locale: Locale) -> str:
@@ -123,6 +174,9 @@ def test_both_forms_say_what_the_mail_is_about_and_where_to_go(
             for line in filter(None, values[key].splitlines()):
                 assert line in plain
                 assert line in page.text
+    for name in values.get("files", ()):
+        assert f"\n> {name}\n" in plain
+        assert name in page.text
 
 
 @pytest.mark.parametrize("locale", [Locale.FR, Locale.JA])
@@ -149,7 +203,7 @@ def test_a_strangers_words_stay_words_in_html(template: str, values: dict[str, A
     page = Parsed(html(template, hostile(values), locale))
     assert page.tags == Parsed(html(template, values, locale)).tags
     assert page.references == {LINK}
-    if template != "confirm_request":
+    if template != "confirm_request" and hostile(values) != values:
         assert "<script>alert(1)</script> {{7*7}} {% raw %} %(x)s </mj-text>" in page.text
         assert "&lt;b&gt;" in page.text
 

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9092",
     "MONGODB_URI": "mongodb://mongo.example/",
     "SMTP_URL": "smtp://mail.example",
+    "JOBWIRE_PLATFORM_URL": "https://platform.example",
 }
 PROGRAM = """
 import asyncio, sys
@@ -50,16 +51,19 @@ async def test_everything_starts_and_ends_with_the_block(tmp_path: Path) -> None
         assert stack.kafka
         assert stack.mongo
         assert stack.mail
-        ports = [stack.kafka.port, stack.mongo.port, stack.mail.smtp_port, stack.mail.http_port]
+        assert stack.platform
+        ports = [stack.kafka.port, stack.mongo.port, stack.mail.smtp_port, stack.mail.http_port, stack.platform.port]
         assert all([await listens(port) for port in ports])
         assert endpoints.environ() == {
             "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports[0]}",
             "MONGODB_URI": f"mongodb://127.0.0.1:{ports[1]}/?replicaSet=rs0",
             "SMTP_URL": f"smtp://127.0.0.1:{ports[2]}",
             "MAIL_API_URL": f"http://127.0.0.1:{ports[3]}",
+            "JOBWIRE_PLATFORM_URL": f"http://127.0.0.1:{ports[4]}",
         }
     assert not any([await listens(port) for port in ports])
-    assert {part for part, sentence in said if sentence.startswith("ready in")} == {"Kafka", "MongoDB", "Mail catcher"}
+    ready = {part for part, sentence in said if sentence.startswith("ready in")}
+    assert ready == {"Kafka", "MongoDB", "Mail catcher", "Platform"}
 
 
 @pytest.mark.live
@@ -70,7 +74,7 @@ async def test_a_killed_program_takes_its_parts_along_and_can_be_started_again_a
     assert program.stdout
     assert await program.stdout.readline() == b"up\n"
     parts = psutil.Process(program.pid).children()
-    assert len(parts) == 3
+    assert len(parts) == 4
     program.kill()
     assert await program.wait() == -signal.SIGKILL
 
@@ -82,8 +86,10 @@ async def test_a_killed_program_takes_its_parts_along_and_can_be_started_again_a
 async def test_what_the_environment_names_is_not_started(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path, environ=ELSEWHERE)
     async with stack as endpoints:
-        assert (stack.kafka, stack.mongo, stack.mail) == (None, None, None)
-        assert endpoints == Endpoints("kafka.example:9092", "mongodb://mongo.example/", "smtp://mail.example", None)
+        assert (stack.kafka, stack.mongo, stack.mail, stack.platform) == (None, None, None, None)
+        assert endpoints == Endpoints(
+            "kafka.example:9092", "mongodb://mongo.example/", "smtp://mail.example", None, "https://platform.example"
+        )
         assert endpoints.environ() == ELSEWHERE
 
 
@@ -118,7 +124,13 @@ async def test_the_lock_is_waited_for_while_a_dead_owners_children_end(tmp_path:
 
 @pytest.mark.parametrize(
     ("ports", "named"),
-    [("kafka", "KAFKA_BOOTSTRAP_SERVERS"), ("mongodb", "MONGODB_URI"), ("smtp", "SMTP_URL"), ("mail_api", "SMTP_URL")],
+    [
+        ("kafka", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("mongodb", "MONGODB_URI"),
+        ("smtp", "SMTP_URL"),
+        ("mail_api", "SMTP_URL"),
+        ("platform", "JOBWIRE_PLATFORM_URL"),
+    ],
 )
 async def test_a_taken_port_is_named_with_the_variable_that_helps(tmp_path: Path, ports: str, named: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as somebody:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.gateway.live import Hub, Listener
+from services.gateway.read.tenants import member_tenant
 from services.gateway.signed_in import SignedIn
 
 
@@ -24,7 +25,7 @@ def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
         """
         memberships, merchant = who
         listener = Listener(
-            partner_ids=frozenset(one.partner.partner_id for one in memberships),
+            tenants=tuple((member_tenant(one), one.partner.version) for one in memberships),
             merchant_id=merchant.merchant_id if merchant else None,
         )
         async with aclosing(hub.listen(listener, last_event_id)) as news:

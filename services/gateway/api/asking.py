@@ -20,14 +20,14 @@ class Origin:
         idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
         traceparent: Annotated[str | None, Header(max_length=60)] = None,
     ) -> None:
-        self._key = idempotency_key
+        self.key = idempotency_key
         self.traceparent = traceparent
 
     def command_id(self, who: str, what: str, subject: UUID) -> UUID:
         """The same key from the same person for the same thing is the same command, however often it is sent."""
-        if self._key is None:
+        if self.key is None:
             return uuid4()
-        return derived_id("idempotency", who, what, subject, self._key)
+        return derived_id("idempotency", who, what, subject, self.key)
 
 
 OriginHeader = Annotated[Origin, Depends()]

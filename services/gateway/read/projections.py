@@ -1,7 +1,8 @@
 """The read models, built only from topics: they may be dropped and replayed."""
 
-import unicodedata
 from collections.abc import Iterable
+
+from pymongo import DeleteMany
 
 from shared.consumer import Received
 from shared.contracts.base import address_key
@@ -13,13 +14,22 @@ from shared.mongo import Database
 from shared.projection import Write, newer, once
 
 PARTNERS, MERCHANTS, JOBS, TIMELINE = "team_view", "merchant_view", "job_view", "timeline_view"
-STANDINGS = "standing_view"
+STANDINGS, REQUESTS = "standing_view", "request_view"
+SESSIONS = "sessions"
+"""Not a read model; but whoever leaves a team is signed out by the fact itself."""
 
 
 async def prepare(database: Database) -> None:
     await database[PARTNERS].create_index("emails")
-    await database[JOBS].create_index([("partner_id", 1), ("created_at", -1), ("_id", -1)])
-    await database[JOBS].create_index([("merchant_id", 1), ("created_at", -1), ("_id", -1)])
+    await database[PARTNERS].create_index("slug")
+    await database[SESSIONS].create_index("email")
+    await database[REQUESTS].create_index([("merchant_id", 1), ("submitted_at", -1), ("_id", -1)])
+    for of in ("partner_id", "merchant_id"):
+        for by, way in (("created_at", -1), ("last_activity_at", -1), ("deadline", 1)):
+            await database[JOBS].create_index([(of, 1), (by, way), ("_id", way)])
+    await database[JOBS].create_index([("partner_id", 1), ("status", 1), ("created_at", -1), ("_id", -1)])
+    await database[JOBS].create_index([("partner_id", 1), ("assignees", 1), ("created_at", -1), ("_id", -1)])
+    await database[JOBS].create_index([("merchant_id", 1), ("request_id", 1)])
     await database[TIMELINE].create_index([("job_id", 1), ("version", 1)])
 
 
@@ -27,14 +37,26 @@ def on_partner(received: Received) -> Iterable[Write]:
     partner: Partner = received.record.snapshot
     fields = {
         "emails": [address_key(member.email) for member in partner.members],
+        "slug": partner.profile.slug,
         "partner": partner.model_dump(mode="json"),
     }
     yield newer(PARTNERS, partner.partner_id, partner.version, fields)
+    removed = received.record.fact.removed
+    if removed is not None:
+        # Only what was opened before: who comes back later is not signed out when this is read again.
+        theirs = {"email": address_key(removed.email), "created_at": {"$lte": received.record.time}}
+        yield Write(SESSIONS, DeleteMany(theirs))
 
 
 def on_request(received: Received) -> Iterable[Write]:
     """A merchant exists once its address answered."""
     request: Request = received.record.snapshot
+    asked = {
+        "merchant_id": request.details.merchant.merchant_id,
+        "submitted_at": request.submitted_at,
+        "request": request.model_dump(mode="json"),
+    }
+    yield newer(REQUESTS, request.request_id, request.version, asked)
     if isinstance(received.record.fact, RequestConfirmed):
         merchant, locale = request.details.merchant, request.details.locale
         fields = {"email": address_key(merchant.email), "name": merchant.name, "locale": locale.value}
@@ -48,11 +70,14 @@ def on_job(received: Received) -> Iterable[Write]:
     fields = {
         "partner_id": job.partner_id,
         "merchant_id": job.details.merchant.merchant_id,
+        "request_id": job.request_id,
         "status": job.status.value,
         "kind": job.details.kind.value,
         "introduced": job.introduced,
+        "assignees": [str(member_id) for member_id in job.assignees],
         "created_at": job.created_at,
-        "search": searchable(job),
+        "deadline": job.deadline,
+        "last_activity_at": job.last_activity_at,
         "job": job.model_dump(mode="json"),
     }
     entry = {
@@ -70,13 +95,3 @@ def on_job(received: Received) -> Iterable[Write]:
 def on_standing(received: Received) -> Iterable[Write]:
     standing: StandingChanged = received.record.data
     yield newer(STANDINGS, standing.partner_id, standing.version, {"standing": standing.model_dump(mode="json")})
-
-
-def searchable(job: Job) -> str:
-    """What a search looks through, folded so that width and case do not matter."""
-    details = job.details
-    return folded(f"{details.merchant.name}\n{details.title}\n{details.requirements}\n{details.business}")
-
-
-def folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()

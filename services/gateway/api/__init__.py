@@ -1,0 +1,1 @@
+"""The JSON API: `app.py` puts it together, each module has its routes, `views.py` says what each side is shown."""

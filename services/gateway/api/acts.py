@@ -1,0 +1,190 @@
+"""What a partner does to its jobs, in the JSON API. Each route asks the job's one door."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import AfterValidator, BaseModel, Field
+
+from services.gateway.accounts import Membership
+from services.gateway.api.answers import ASKED
+from services.gateway.api.asking import OriginHeader
+from services.gateway.api.desks import PartnerDesk
+from services.gateway.api.views import JobView
+from services.gateway.attachments import Attachments
+from services.gateway.signed_in import SignedIn
+from shared.contracts.base import ActorKind, Text
+from shared.contracts.jobs import (
+    PARTNERS_REASONS,
+    AddComment,
+    AnswerReview,
+    AskAccess,
+    AskReview,
+    AssignMembers,
+    CompleteJob,
+    DeclineJob,
+    DeclineReason,
+    Job,
+    MarkInactive,
+    OpenJob,
+    Permission,
+    ReactivateJob,
+    RequestAccess,
+    RevokeAccess,
+    SendMessage,
+    UndoAct,
+)
+from shared.http import field_problem
+
+
+class Words(BaseModel):
+    text: Text
+
+
+class MessageBody(BaseModel):
+    """`attachment_ids` are uploads of yours to this job."""
+
+    text: Text
+    attachment_ids: Annotated[list[UUID], Field(max_length=10)] = []
+
+
+class CommentBody(BaseModel):
+    """`mentions` are members of your team who are mailed about it."""
+
+    text: Text
+    mentions: Annotated[list[UUID], Field(max_length=50)] = []
+
+
+def _for_people(reason: DeclineReason) -> DeclineReason:
+    if reason not in PARTNERS_REASONS:
+        raise ValueError("This reason is not for people to give.")
+    return reason
+
+
+class DeclineBody(BaseModel):
+    reason: Annotated[
+        DeclineReason, AfterValidator(_for_people), Field(json_schema_extra={"enum": sorted(PARTNERS_REASONS)})
+    ]
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+
+class Assignees(BaseModel):
+    member_ids: Annotated[list[UUID], Field(max_length=100)]
+
+
+class NoteBody(BaseModel):
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+
+class AccessBody(BaseModel):
+    permissions: Annotated[list[Permission], Field(min_length=1, max_length=20)]
+    days: Annotated[int, Field(ge=1, le=365)] = 30
+
+
+def acts_api(  # noqa: C901 - a list of routes
+    desk: PartnerDesk, attachments: Attachments, signed_in: SignedIn, undo_seconds: int
+) -> APIRouter:
+    router = APIRouter(prefix="/api/v1/jobs/{job_id}", tags=["jobs"], responses=ASKED)
+    Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
+
+    @router.post("/open", response_model=JobView)
+    async def open_job(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """You have looked at it: a New job is Opened."""
+        return await desk.ask(member, job_id, OpenJob(actor=member.actor()), origin)
+
+    @router.post("/messages", response_model=JobView)
+    async def write(job_id: UUID, body: MessageBody, member: Member, origin: OriginHeader) -> Any:
+        """Write to the merchant. The first message introduces you."""
+        sent = await attachments.chosen(job_id, ActorKind.PARTNER, member.member.member_id, body.attachment_ids)
+        return await desk.ask(
+            member, job_id, SendMessage(text=body.text, attachments=sent, actor=member.actor()), origin
+        )
+
+    @router.post("/decline", response_model=JobView)
+    async def decline(job_id: UUID, body: DeclineBody, member: Member, origin: OriginHeader) -> Any:
+        """Decline. It can be taken back for some seconds, and nobody is told before."""
+        command = DeclineJob(reason=body.reason, note=body.note, undo_seconds=undo_seconds, actor=member.actor())
+        return await desk.ask(member, job_id, command, origin)
+
+    @router.post("/complete", response_model=JobView)
+    async def complete(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """The work is done. It can be taken back for some seconds; then the merchant is asked for a review."""
+        return await desk.ask(member, job_id, CompleteJob(undo_seconds=undo_seconds, actor=member.actor()), origin)
+
+    @router.post("/inactive", response_model=JobView)
+    async def inactive(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """Put it aside. It can be taken back for some seconds."""
+        return await desk.ask(member, job_id, MarkInactive(undo_seconds=undo_seconds, actor=member.actor()), origin)
+
+    @router.post("/undo", response_model=JobView)
+    async def undo(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """Take back what was just declined, completed or put aside."""
+        return await desk.ask(member, job_id, UndoAct(actor=member.actor()), origin)
+
+    @router.post("/reactivate", response_model=JobView)
+    async def reactivate(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """Go on with a job that was completed or put aside."""
+        return await desk.ask(member, job_id, ReactivateJob(actor=member.actor()), origin)
+
+    @router.post("/comments", response_model=JobView)
+    async def comment(job_id: UUID, body: CommentBody, member: Member, origin: OriginHeader) -> Any:
+        """Say something inside your team. The merchant never sees it."""
+        job = await desk.job(member, job_id)
+        _in_team(member, body.mentions, "mentions", job)
+        command = AddComment(text=body.text, mentions=tuple(body.mentions), actor=member.actor())
+        return await desk.ask(member, job_id, command, origin)
+
+    @router.put("/assignees", response_model=JobView)
+    async def assign(job_id: UUID, body: Assignees, member: Member, origin: OriginHeader) -> Any:
+        """Set who works on it. New assignees get a mail, and all later correspondence."""
+        _in_team(member, body.member_ids, "member_ids")
+        command = AssignMembers(member_ids=tuple(body.member_ids), actor=member.actor())
+        return await desk.ask(member, job_id, command, origin)
+
+    @router.post("/assignees/me", response_model=JobView)
+    async def assign_me(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """Assign yourself."""
+        job = await desk.job(member, job_id)
+        together = dict.fromkeys((*job.assignees, member.member.member_id))
+        return await desk.ask(member, job_id, AssignMembers(member_ids=tuple(together), actor=member.actor()), origin)
+
+    @router.post("/review/request", response_model=JobView)
+    async def ask_review(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """Ask the merchant of a completed job for a review once more. Completing it has asked for the first time."""
+        return await desk.ask(member, job_id, AskReview(actor=member.actor()), origin)
+
+    @router.post("/review/answer", response_model=JobView)
+    async def answer_review(job_id: UUID, body: Words, member: Member, origin: OriginHeader) -> Any:
+        """Answer the review, once."""
+        return await desk.ask(member, job_id, AnswerReview(text=body.text, actor=member.actor()), origin)
+
+    @router.post("/store-access/ask", response_model=JobView)
+    async def ask_access(job_id: UUID, body: NoteBody, member: Member, origin: OriginHeader) -> Any:
+        """Ask the merchant whether you may request access to the store."""
+        return await desk.ask(member, job_id, AskAccess(note=body.note, actor=member.actor()), origin)
+
+    @router.post("/store-access/request", response_model=JobView)
+    async def request_access(job_id: UUID, body: AccessBody, member: Member, origin: OriginHeader) -> Any:
+        """Request access with named permissions. Only with the merchant's consent: else 409 `consent_missing`."""
+        command = RequestAccess(permissions=tuple(body.permissions), days=body.days, actor=member.actor())
+        return await desk.ask(member, job_id, command, origin)
+
+    @router.post("/store-access/revoke", response_model=JobView)
+    async def revoke_access(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """Give the access back, or ask for it no more."""
+        return await desk.ask(member, job_id, RevokeAccess(actor=member.actor()), origin)
+
+    return router
+
+
+def _in_team(member: Membership, member_ids: list[UUID], field: str, job: Job | None = None) -> None:
+    """Raises `Problem` 422 for whoever is not in the team, or would not see the job."""
+    for number, member_id in enumerate(member_ids):
+        one = member.partner.member(member_id)
+        wrong = None
+        if one is None or not one.joined:
+            wrong = "Nobody in your team has this id."
+        elif job is not None and one.assigned_only and member_id not in job.assignees:
+            wrong = "This member sees assigned jobs only. Assign the job first."
+        if wrong:
+            raise field_problem([{"field": f"{field}.{number}", "message": wrong, "code": "unknown"}])

@@ -1,0 +1,72 @@
+"""The dashboard's application: every route, and the parts that routes are made of."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from services.gateway.accounts import Accounts
+from services.gateway.api.acts import acts_api
+from services.gateway.api.attachments import LARGER_BODIES, attachments_api
+from services.gateway.api.desks import MerchantDesk, PartnerDesk
+from services.gateway.api.events import events_api
+from services.gateway.api.jobs import jobs_api
+from services.gateway.api.merchant import merchant_api
+from services.gateway.api.merchant_acts import merchant_acts_api
+from services.gateway.api.partner import partner_api
+from services.gateway.api.sessions import sessions_api
+from services.gateway.api.team import team_api
+from services.gateway.attachments import Attachments
+from services.gateway.joining import Joining
+from services.gateway.live import Hub
+from services.gateway.marks import ReadMarks
+from services.gateway.pages import pages
+from services.gateway.read.inbox import Inbox
+from services.gateway.read.reading import Reading
+from services.gateway.signed_in import SignedIn
+from services.gateway.slugs import Slugs
+from shared.clock import Clock
+from shared.commands import Commander
+from shared.http import application
+from shared.i18n import PAGES
+from shared.limit import MailLimit
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the routes need, made by `main.py`."""
+
+    commander: Commander
+    accounts: Accounts
+    reading: Reading
+    inbox: Inbox
+    marks: ReadMarks
+    attachments: Attachments
+    slugs: Slugs
+    invitations: MailLimit
+    hub: Hub
+    clock: Clock
+    undo_seconds: int
+
+
+def dashboard(parts: Parts) -> FastAPI:
+    commander, reading, clock = parts.commander, parts.reading, parts.clock
+    signed_in, joining = SignedIn(parts.accounts), Joining(parts.accounts, commander)
+    partner_desk, merchant_desk = PartnerDesk(commander, reading, parts.marks), MerchantDesk(commander, reading)
+
+    app = application("Jobwire: dashboard", LARGER_BODIES)
+    for router in (
+        sessions_api(parts.accounts, joining, signed_in),
+        partner_api(commander, reading, parts.slugs, signed_in, clock),
+        team_api(commander, reading, parts.invitations, signed_in, clock),
+        jobs_api(reading, parts.inbox, parts.marks, signed_in),
+        acts_api(partner_desk, parts.attachments, signed_in, parts.undo_seconds),
+        attachments_api(parts.attachments, reading, signed_in),
+        merchant_api(commander, reading, parts.inbox, merchant_desk, signed_in),
+        merchant_acts_api(merchant_desk, reading, parts.attachments, signed_in),
+        events_api(parts.hub, signed_in),
+        pages(parts.accounts, joining),
+    ):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=PAGES / "static"))
+    return app

@@ -1,0 +1,64 @@
+"""Each side's way to the door of its jobs: the tenant is looked up first, the answer comes back as this side's view."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from starlette.responses import Response
+
+from services.gateway.accounts import Membership, Merchant
+from services.gateway.api.asking import Origin, asked
+from services.gateway.api.views import JobView, MerchantJobView, merchant_view, partner_view
+from services.gateway.marks import ReadMarks, said
+from services.gateway.read.reading import Reading
+from services.gateway.read.tenants import member_tenant, merchant_tenant
+from shared.commands import Commander
+from shared.contracts.base import Message
+from shared.contracts.jobs import AddComment, Job, SendMessage
+from shared.topics import JOB_COMMANDS
+
+
+class PartnerDesk:
+    def __init__(self, commander: Commander, reading: Reading, marks: ReadMarks) -> None:
+        self._commander = commander
+        self._reading = reading
+        self._marks = marks
+
+    async def job(self, member: Membership, job_id: UUID) -> Job:
+        """A job that this member may see. Raises `Problem` 404."""
+        return await self._reading.job(member_tenant(member).query(), job_id)
+
+    async def ask(self, member: Membership, job_id: UUID, data: Message, origin: Origin) -> JobView | Response:
+        """The job after the command, or the 202; raises `Problem` as `asked` does, and 404."""
+        await self.job(member, job_id)
+        who, location = str(member.member.member_id), f"/api/v1/jobs/{job_id}"
+        answer = await asked(self._commander, JOB_COMMANDS, data, job_id, who=who, origin=origin, location=location)
+        if isinstance(answer, Response):
+            return answer
+        job = Job.model_validate(answer.snapshot)
+        if isinstance(data, SendMessage | AddComment):  # who writes has read what is there
+            await self._marks.mark(member.member.member_id, job_id, job.version, said(job))
+        return partner_view(job)
+
+
+class MerchantDesk:
+    def __init__(self, commander: Commander, reading: Reading) -> None:
+        self._commander = commander
+        self._reading = reading
+
+    async def job(self, merchant: Merchant, job_id: UUID) -> Job:
+        """A job that this merchant may see. Raises `Problem` 404."""
+        return await self._reading.job(merchant_tenant(merchant.merchant_id), job_id)
+
+    async def ask(self, merchant: Merchant, job_id: UUID, data: Message, origin: Origin) -> MerchantJobView | Response:
+        """As the partner's."""
+        await self.job(merchant, job_id)
+        who, location = str(merchant.merchant_id), f"/api/v1/merchant/jobs/{job_id}"
+        answer = await asked(self._commander, JOB_COMMANDS, data, job_id, who=who, origin=origin, location=location)
+        if isinstance(answer, Response):
+            return answer
+        return (await self.viewed([Job.model_validate(answer.snapshot)]))[0]
+
+    async def viewed(self, jobs: Sequence[Job]) -> list[MerchantJobView]:
+        """These jobs with their partners' names."""
+        partners = await self._reading.partners([job.partner_id for job in jobs])
+        return [merchant_view(job, partners.get(job.partner_id)) for job in jobs]

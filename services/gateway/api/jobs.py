@@ -1,0 +1,109 @@
+"""The partner's jobs in the JSON API: lists, one job, what has been read."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from services.gateway.accounts import Membership
+from services.gateway.api.answers import READ, SIGNED_IN
+from services.gateway.api.views import JobPage, Jobs, listed, partner_view
+from services.gateway.api.views_partner import StandingView, standing_view
+from services.gateway.marks import ReadMarks
+from services.gateway.read.inbox import Inbox, Sort, Wanted
+from services.gateway.read.reading import Reading
+from services.gateway.read.tenants import member_tenant
+from services.gateway.signed_in import SignedIn
+from shared.contracts.jobs import Status
+from shared.contracts.requests import RequestKind
+from shared.http import field_problem
+
+NO_NUL = r"^[^\x00]*$"
+MinVersion = Annotated[int, Query(ge=0, le=2**53, description="Wait for this version: what you have just written.")]
+
+
+class Filters:
+    """The filters of a list, from the query."""
+
+    def __init__(
+        self,
+        status: Annotated[list[Status] | None, Query(max_length=8)] = None,
+        assignee: Annotated[UUID | None, Query(description="Assigned to this member")] = None,
+        kind: RequestKind | None = None,
+        *,
+        unassigned: Annotated[bool, Query(description="Assigned to nobody")] = False,
+        due_soon: Annotated[bool, Query(description="Unanswered, with less than a day left")] = False,
+    ) -> None:
+        self.wanted = Wanted(status or (), assignee, unassigned, kind, due_soon)
+
+
+class Counts(BaseModel):
+    """How many jobs are in each status."""
+
+    total: int
+    by_status: dict[Status, int]
+
+
+class ReadBody(BaseModel):
+    """`version` is the job's version that was on the screen."""
+
+    version: Annotated[int, Field(ge=1, le=2**53)]
+
+
+def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: SignedIn) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["jobs"], responses=SIGNED_IN)
+    Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
+
+    @router.get("/jobs")
+    async def list_jobs(  # noqa: PLR0913, PLR0917 - what a list is asked for
+        member: Member,
+        filters: Annotated[Filters, Depends()],
+        q: Annotated[str, Query(max_length=200, pattern=NO_NUL)] = "",
+        sort: Sort = Sort.NEWEST,
+        cursor: Annotated[str | None, Query(max_length=400)] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    ) -> Jobs:
+        """Your partner's jobs. With `q`, those in which these words stand, newest first, with the places."""
+        tenant = member_tenant(member)
+        if q.strip() and sort is not Sort.NEWEST:
+            raise field_problem(
+                [{"field": "query.sort", "message": "What is found is sorted newest first.", "code": "not_with_q"}]
+            )
+        page = (
+            await inbox.found(tenant, q, filters.wanted, cursor, limit)
+            if q.strip()
+            else await inbox.page(tenant.query(), filters.wanted, sort, cursor, limit)
+        )
+        unread = await marks.unread(member.member.member_id, page.jobs)
+        jobs = [listed(job, unread[job.job_id], page.found.get(job.job_id, [])) for job in page.jobs]
+        return Jobs(jobs=jobs, next_cursor=page.next_cursor)
+
+    @router.get("/jobs/counts")
+    async def counts(member: Member, filters: Annotated[Filters, Depends()]) -> Counts:
+        """How many jobs there are, by status."""
+        by_status = await inbox.counts(member_tenant(member).query(), filters.wanted)
+        return Counts(total=sum(by_status.values()), by_status=by_status)
+
+    @router.get("/jobs/{job_id}", responses=READ)
+    async def one_job(job_id: UUID, member: Member, min_version: MinVersion = 0) -> JobPage:
+        """One job with its timeline."""
+        job = await reading.job(member_tenant(member).query(), job_id, min_version)
+        unread = await marks.unread(member.member.member_id, [job])
+        return JobPage(job=partner_view(job), unread=unread[job_id], timeline=await reading.timeline(job_id))
+
+    @router.post("/jobs/{job_id}/read", status_code=204, responses=READ)
+    async def read(job_id: UUID, body: ReadBody, member: Member) -> Response:
+        """You have read the job as it was at this version."""
+        job = await reading.job(member_tenant(member).query(), job_id, body.version)
+        version = min(body.version, job.version)
+        await marks.mark(member.member.member_id, job_id, version, await reading.said(job_id, version))
+        return Response(status_code=204)
+
+    @router.get("/standing")
+    async def standing(member: Member) -> StandingView:
+        """What matching has learned of your partner: answers, expiries, reviews, and what answering in time brings."""
+        return standing_view(await reading.standing(member.partner.partner_id))
+
+    return router

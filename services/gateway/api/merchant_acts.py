@@ -1,0 +1,88 @@
+"""What a merchant does to its jobs, in the JSON API. Each route asks the job's one door."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from services.gateway.accounts import Merchant
+from services.gateway.api.acts import DeclineBody, MessageBody
+from services.gateway.api.answers import ASKED
+from services.gateway.api.asking import OriginHeader
+from services.gateway.api.desks import MerchantDesk
+from services.gateway.api.views import MerchantJobView
+from services.gateway.attachments import Attachments
+from services.gateway.read.reading import Reading
+from services.gateway.signed_in import SignedIn
+from shared.contracts.base import ActorKind, Text, address_key
+from shared.contracts.jobs import (
+    ConsentAccess,
+    DeclineJob,
+    EditReview,
+    OpenReply,
+    RefuseAccess,
+    ReviewJob,
+    RevokeAccess,
+    SendMessage,
+)
+
+
+class ReviewBody(BaseModel):
+    rating: Annotated[int, Field(ge=1, le=5)]
+    text: Text
+
+
+def merchant_acts_api(desk: MerchantDesk, reading: Reading, attachments: Attachments, signed_in: SignedIn) -> APIRouter:
+    router = APIRouter(prefix="/api/v1/merchant/jobs/{job_id}", tags=["merchant"], responses=ASKED)
+    Asker = Annotated[Merchant, Depends(signed_in.merchant)]  # noqa: N806 - a type
+
+    @router.post("/open", response_model=MerchantJobView)
+    async def open_reply(job_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:
+        """You have looked at the partner's answer."""
+        return await desk.ask(merchant, job_id, OpenReply(actor=merchant.actor()), origin)
+
+    @router.post("/messages", response_model=MerchantJobView)
+    async def write(job_id: UUID, body: MessageBody, merchant: Asker, origin: OriginHeader) -> Any:
+        """Write to the partner."""
+        sent = await attachments.chosen(job_id, ActorKind.MERCHANT, merchant.merchant_id, body.attachment_ids)
+        command = SendMessage(text=body.text, attachments=sent, actor=merchant.actor())
+        return await desk.ask(merchant, job_id, command, origin)
+
+    @router.post("/decline", response_model=MerchantJobView)
+    async def decline(job_id: UUID, body: DeclineBody, merchant: Asker, origin: OriginHeader) -> Any:
+        """You do not want to work with this partner on this request."""
+        command = DeclineJob(reason=body.reason, note=body.note, actor=merchant.actor())
+        return await desk.ask(merchant, job_id, command, origin)
+
+    @router.post("/review", response_model=MerchantJobView)
+    async def review(job_id: UUID, body: ReviewBody, merchant: Asker, origin: OriginHeader) -> Any:
+        """Review a completed job, once."""
+        job = await desk.job(merchant, job_id)
+        team = (await reading.partner(job.partner_id)).members
+        own = address_key(merchant.email) in [address_key(one.email) for one in team]
+        command = ReviewJob(rating=body.rating, text=body.text, of_own_team=own, actor=merchant.actor())
+        return await desk.ask(merchant, job_id, command, origin)
+
+    @router.put("/review", response_model=MerchantJobView)
+    async def edit_review(job_id: UUID, body: ReviewBody, merchant: Asker, origin: OriginHeader) -> Any:
+        """Edit your review, for 14 days."""
+        command = EditReview(rating=body.rating, text=body.text, actor=merchant.actor())
+        return await desk.ask(merchant, job_id, command, origin)
+
+    @router.post("/store-access/consent", response_model=MerchantJobView)
+    async def consent(job_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:
+        """Agree that the partner may request access to your store."""
+        return await desk.ask(merchant, job_id, ConsentAccess(actor=merchant.actor()), origin)
+
+    @router.post("/store-access/refuse", response_model=MerchantJobView)
+    async def refuse(job_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:
+        """Do not agree, or no longer."""
+        return await desk.ask(merchant, job_id, RefuseAccess(actor=merchant.actor()), origin)
+
+    @router.post("/store-access/revoke", response_model=MerchantJobView)
+    async def revoke(job_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:
+        """End the partner's access to your store."""
+        return await desk.ask(merchant, job_id, RevokeAccess(actor=merchant.actor()), origin)
+
+    return router

@@ -1,0 +1,178 @@
+"""A partner's account in the JSON API: registration, profile, services, publishing, preferences."""
+
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends
+from pydantic import AfterValidator, BaseModel, Field
+from starlette.responses import Response
+
+from services.gateway.accounts import Membership
+from services.gateway.api.answers import ASKED, SIGNED_IN
+from services.gateway.api.asking import Origin, OriginHeader, asked
+from services.gateway.api.jobs import MinVersion
+from services.gateway.api.views_partner import PartnerView, PreferencesView, profile_view
+from services.gateway.read.reading import Reading
+from services.gateway.signed_in import SignedIn
+from services.gateway.slugs import Slugs
+from shared.clock import Clock
+from shared.commands import Commander
+from shared.contracts.base import Actor, ActorKind, Line, Locale, Message, Money, Text, WebUrl, derived_id
+from shared.contracts.partners import (
+    ChangePreferences,
+    ChangeProfile,
+    Country,
+    Language,
+    Member,
+    Offer,
+    OfferService,
+    Partner,
+    Preferences,
+    Profile,
+    PublishProfile,
+    RegisterPartner,
+    Role,
+    Slug,
+    Unit,
+    UnpublishProfile,
+    WithdrawService,
+    member_id_of,
+)
+from shared.http import Address
+from shared.taxonomy import SERVICES, ServiceKey
+from shared.topics import PARTNER_COMMANDS
+
+
+def _each_once(languages: list[str]) -> list[str]:
+    return list(dict.fromkeys(languages))
+
+
+class ProfileBody(BaseModel):
+    """What a partner says of itself. `slug` is the last part of the profile's address."""
+
+    slug: Slug
+    name: Line
+    about: Text
+    main_language: Locale
+    languages: Annotated[list[Language], Field(min_length=1, max_length=20), AfterValidator(_each_once)]
+    country: Country
+    portfolio: Annotated[list[WebUrl], Field(max_length=20)] = []
+
+
+class Registration(ProfileBody):
+    """`your_name` is the name of the person who registers, and becomes the owner."""
+
+    your_name: Line
+
+
+class OfferBody(BaseModel):
+    """What the service costs from, per which unit, and how many days until it can be delivered."""
+
+    price_from: Money
+    unit: Unit
+    lead_days: Annotated[int, Field(ge=0, le=365)]
+
+
+class PreferencesBody(Preferences):
+    notification_email: Address | None = None
+
+
+class ServiceView(BaseModel):
+    service: str
+    names: dict[str, str]
+
+
+def partner_api(commander: Commander, reading: Reading, slugs: Slugs, signed_in: SignedIn, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["partner"])
+    Member_ = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
+    Admin = Annotated[Membership, Depends(signed_in.admin)]  # noqa: N806 - a type
+
+    async def viewed(partner: Partner) -> PartnerView:
+        return profile_view(partner, await reading.standing(partner.partner_id), clock.now())
+
+    async def ask(who: str, partner_id: UUID, data: Message, origin: Origin, location: str) -> Partner | Response:
+        answer = await asked(
+            commander, PARTNER_COMMANDS, data, partner_id, who=who, origin=origin, location=f"/api/v1/{location}"
+        )
+        return answer if isinstance(answer, Response) else Partner.model_validate(answer.snapshot)
+
+    async def change(member: Membership, data: Message, origin: Origin) -> PartnerView | Response:
+        answer = await ask(str(member.member.member_id), member.partner.partner_id, data, origin, "partner")
+        return answer if isinstance(answer, Response) else await viewed(answer)
+
+    @router.get("/services")
+    async def services() -> list[ServiceView]:
+        """The services that can be offered and asked for, by name in each language."""
+        return [
+            ServiceView(service=one.key, names={Locale(key): name for key, name in one.names.items()})
+            for one in SERVICES.values()
+        ]
+
+    @router.post("/partners", status_code=201, response_model=PartnerView, responses=ASKED)
+    async def register(
+        body: Registration, email: Annotated[str, Depends(signed_in.email)], origin: OriginHeader
+    ) -> Any:
+        """Register an organisation. You become its owner; it is not published yet."""
+        partner_id = derived_id("partner", email, origin.key) if origin.key else uuid4()
+        await slugs.claim(body.slug, partner_id)
+        owner = Member(
+            member_id=member_id_of(partner_id, email),
+            name=body.your_name,
+            email=email,
+            role=Role.OWNER,
+            locale=body.main_language,
+        )
+        actor = Actor(kind=ActorKind.PARTNER, partner_id=partner_id, member_id=owner.member_id, name=body.your_name)
+        said = body.model_dump(exclude={"your_name"})
+        profile = Profile.model_validate({**said, "published": False, "services": ()})
+        command = RegisterPartner(profile=profile, preferences=Preferences(), members=(owner,), actor=actor)
+        answer = await ask(email, partner_id, command, origin, "partner")
+        return answer if isinstance(answer, Response) else await viewed(answer)
+
+    @router.get("/partner", responses=SIGNED_IN)
+    async def one_partner(member: Member_, min_version: MinVersion = 0) -> PartnerView:
+        """Your organisation, and what keeps it from receiving work."""
+        return await viewed(await reading.partner(member.partner.partner_id, min_version))
+
+    @router.put("/partner/profile", response_model=PartnerView, responses=ASKED)
+    async def change_profile(body: ProfileBody, member: Admin, origin: OriginHeader) -> Any:
+        await slugs.claim(body.slug, member.partner.partner_id)
+        said = ChangeProfile.model_validate({**body.model_dump(), "actor": member.actor()})
+        return await change(member, said, origin)
+
+    @router.put("/partner/services/{service}", response_model=PartnerView, responses=ASKED)
+    async def offer(service: ServiceKey, body: OfferBody, member: Admin, origin: OriginHeader) -> Any:
+        """Offer a service, or offer it differently."""
+        offered = Offer(service=service, **dict(body))
+        return await change(member, OfferService(offer=offered, actor=member.actor()), origin)
+
+    @router.delete("/partner/services/{service}", response_model=PartnerView, responses=ASKED)
+    async def withdraw(service: ServiceKey, member: Admin, origin: OriginHeader) -> Any:
+        """Offer this service no more. Jobs that are there stay."""
+        return await change(member, WithdrawService(service=service, actor=member.actor()), origin)
+
+    @router.post("/partner/publish", response_model=PartnerView, responses=ASKED)
+    async def publish(member: Admin, origin: OriginHeader) -> Any:
+        """Show the profile. With at least one service you receive work."""
+        return await change(member, PublishProfile(actor=member.actor()), origin)
+
+    @router.post("/partner/unpublish", response_model=PartnerView, responses=ASKED)
+    async def unpublish(member: Admin, origin: OriginHeader) -> Any:
+        """Show the profile to nobody. You receive no new work."""
+        return await change(member, UnpublishProfile(actor=member.actor()), origin)
+
+    @router.get("/preferences", responses=SIGNED_IN)
+    async def preferences(member: Member_) -> PreferencesView:
+        return PreferencesView(version=member.partner.version, preferences=member.partner.preferences)
+
+    @router.put("/preferences", response_model=PreferencesView, responses=ASKED)
+    async def change_preferences(body: PreferencesBody, member: Admin, origin: OriginHeader) -> Any:
+        """Set all preferences. Who is away from a day until another comes back by itself."""
+        chosen = Preferences.model_validate(body.model_dump())
+        command = ChangePreferences(preferences=chosen, actor=member.actor())
+        answer = await ask(str(member.member.member_id), member.partner.partner_id, command, origin, "preferences")
+        if isinstance(answer, Response):
+            return answer
+        return PreferencesView(version=answer.version, preferences=answer.preferences)
+
+    return router

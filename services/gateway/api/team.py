@@ -1,0 +1,118 @@
+"""A partner's team in the JSON API: who is in it, invitations, roles, one's own settings."""
+
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from services.gateway.accounts import Membership
+from services.gateway.api.answers import ASKED, OFTEN, SIGNED_IN
+from services.gateway.api.asking import OriginHeader, asked
+from services.gateway.api.jobs import MinVersion
+from services.gateway.api.views_partner import OwnSettingsView, TeamView, own_settings_view, team_view
+from services.gateway.read.reading import Reading
+from services.gateway.signed_in import SignedIn
+from shared.clock import Clock
+from shared.commands import Commander
+from shared.contracts.base import Line, Locale, Message
+from shared.contracts.partners import (
+    ChangeMember,
+    ChangeOwnSettings,
+    InviteMember,
+    MailTopic,
+    Partner,
+    RemoveMember,
+    Role,
+)
+from shared.http import Address, Problem
+from shared.limit import MailLimit
+from shared.topics import PARTNER_COMMANDS
+
+
+class InvitationBody(BaseModel):
+    """`assigned_only`: the member will see no jobs but those assigned to it."""
+
+    email: Address
+    name: Line
+    role: Role = Role.MEMBER
+    locale: Locale
+    assigned_only: bool = False
+
+
+class MemberBody(BaseModel):
+    role: Role
+    assigned_only: bool
+
+
+class OwnSettings(BaseModel):
+    """`mailed` is what you want to be mailed about; null leaves it to your role."""
+
+    name: Line
+    locale: Locale
+    mailed: Annotated[tuple[MailTopic, ...], Field(max_length=20)] | None = None
+
+
+def team_api(
+    commander: Commander, reading: Reading, invitations: MailLimit, signed_in: SignedIn, clock: Clock
+) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["team"], responses=SIGNED_IN)
+    Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
+    Admin = Annotated[Membership, Depends(signed_in.admin)]  # noqa: N806 - a type
+
+    async def ask(member: Membership, data: Message, origin: OriginHeader) -> Partner | Response:
+        who, location = str(member.member.member_id), "/api/v1/team"
+        answer = await asked(
+            commander, PARTNER_COMMANDS, data, member.partner.partner_id, who=who, origin=origin, location=location
+        )
+        return answer if isinstance(answer, Response) else Partner.model_validate(answer.snapshot)
+
+    async def change(member: Membership, data: Message, origin: OriginHeader) -> TeamView | Response:
+        answer = await ask(member, data, origin)
+        return answer if isinstance(answer, Response) else team_view(answer)
+
+    @router.get("/team")
+    async def team(member: Member, min_version: MinVersion = 0) -> TeamView:
+        return team_view(await reading.partner(member.partner.partner_id, min_version))
+
+    @router.post("/team/invitations", response_model=TeamView, responses={**ASKED, **OFTEN})
+    async def invite(body: InvitationBody, member: Admin, origin: OriginHeader) -> Any:
+        """Invite somebody by mail. Inviting the same address again sends another mail."""
+        if not await invitations.allows(uuid4(), body.email, clock.now()):
+            raise Problem(429, "too_many", "This address has been invited often. Try again in a quarter of an hour.")
+        return await change(member, InviteMember(**dict(body), actor=member.actor()), origin)
+
+    @router.put("/team/{member_id}", response_model=TeamView, responses=ASKED)
+    async def change_member(member_id: UUID, body: MemberBody, member: Admin, origin: OriginHeader) -> Any:
+        """Change a member's role, or which jobs it sees."""
+        _named(member, member_id)
+        return await change(member, ChangeMember(member_id=member_id, **dict(body), actor=member.actor()), origin)
+
+    @router.delete("/team/{member_id}", response_model=TeamView, responses=ASKED)
+    async def remove(member_id: UUID, member: Member, origin: OriginHeader) -> Any:
+        """Remove a member, or leave. Its sessions end, and its jobs are unassigned. Jobs it has answered stay."""
+        _named(member, member_id)
+        return await change(member, RemoveMember(member_id=member_id, actor=member.actor()), origin)
+
+    @router.get("/settings")
+    async def settings(member: Member) -> OwnSettingsView:
+        """Your own settings in this team."""
+        return own_settings_view(member.partner, member.member)
+
+    @router.put("/settings", response_model=OwnSettingsView, responses=ASKED)
+    async def change_settings(body: OwnSettings, member: Member, origin: OriginHeader) -> Any:
+        """Change what you are called, your language, and what you are mailed about."""
+        answer = await ask(member, ChangeOwnSettings(**dict(body), actor=member.actor()), origin)
+        if isinstance(answer, Response):
+            return answer
+        changed = answer.member(member.member.member_id)
+        assert changed is not None, "Somebody who changes settings is in the team."
+        return own_settings_view(answer, changed)
+
+    return router
+
+
+def _named(member: Membership, member_id: UUID) -> None:
+    if member.partner.member(member_id) is None:
+        raise Problem(404, "not_found", "Nobody in your team has this id.")

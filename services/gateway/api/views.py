@@ -1,0 +1,286 @@
+"""What the API shows of a job, to each side. A field stands here or is not shown: the merchant's view has no way to
+leak a comment.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.gateway.read.search import Place
+from shared.contracts.base import Locale, Money
+from shared.contracts.jobs import (
+    AccessChanged,
+    ActDelayed,
+    ActUndone,
+    CommentAdded,
+    Decline,
+    DeclineReason,
+    Job,
+    JobBlocked,
+    JobCompleted,
+    JobDeclined,
+    JobExpired,
+    JobReplied,
+    JobReviewed,
+    MembersAssigned,
+    MerchantReplied,
+    Pending,
+    Review,
+    ReviewAnswered,
+    ReviewAsked,
+    ReviewEdited,
+    Status,
+    StoreAccess,
+)
+from shared.contracts.partners import Partner
+from shared.contracts.requests import Priorities, Request, RequestKind, RequestStatus
+
+
+class RequestView(BaseModel):
+    kind: RequestKind
+    locale: Locale
+    service: str
+    title: str
+    requirements: str
+    business: str
+    budget: Money | None
+    priorities: Priorities
+    merchant_name: str
+    store_url: str
+
+
+class JobView(BaseModel):
+    """A job as its partner sees it. The merchant's address is not in it: the conversation is here. `pending` can still
+    be taken back; `conversation_over` tells that the merchant wants no more messages.
+    """
+
+    job_id: UUID
+    request_id: UUID
+    version: int
+    status: Status
+    created_at: datetime
+    deadline: datetime | None
+    first_reply_at: datetime | None
+    reply_opened_at: datetime | None
+    last_activity_at: datetime
+    assignees: tuple[UUID, ...]
+    messages: int
+    comments: int
+    decline: Decline | None
+    pending: Pending | None
+    review: Review | None
+    review_asked_at: datetime | None
+    access: StoreAccess | None
+    conversation_over: bool
+    request: RequestView
+
+
+class PlaceView(BaseModel):
+    """Where searched words stand: the field, the timeline's entry if it is one, an excerpt with the words' spans."""
+
+    field: str
+    entry_id: UUID | None
+    excerpt: str
+    spans: list[tuple[int, int]]
+
+
+class ListedJob(JobView):
+    """`unread` counts messages and comments that are new to the reader."""
+
+    unread: int
+    places: list[PlaceView] = []
+
+
+class MerchantJobView(BaseModel):
+    """A job as its merchant sees it: the partner's name, the conversation's state, nothing of the team's."""
+
+    job_id: UUID
+    request_id: UUID
+    version: int
+    status: Status
+    partner_id: UUID
+    partner_name: str
+    title: str
+    service: str
+    last_activity_at: datetime
+    messages: int
+    declined_by: str | None
+    review: Review | None
+    access: StoreAccess | None
+    blocked: bool
+
+
+class MerchantRequestView(BaseModel):
+    """A request as its merchant sees it, with the partners who have introduced themselves, or whom it asked by name."""
+
+    request_id: UUID
+    version: int
+    status: RequestStatus
+    kind: RequestKind
+    service: str
+    title: str
+    requirements: str
+    submitted_at: datetime
+    confirmed_at: datetime | None
+    jobs: list[MerchantJobView]
+
+
+class Entry(BaseModel):
+    """One step in a job's timeline."""
+
+    id: UUID
+    version: int
+    type: str
+    at: datetime
+    by: str = ""
+    side: str = ""
+    text: str | None = None
+    details: dict[str, Any] = {}
+
+
+class JobPage(BaseModel):
+    job: JobView
+    unread: int
+    timeline: list[Entry]
+
+
+class MerchantJobPage(BaseModel):
+    job: MerchantJobView
+    timeline: list[Entry]
+
+
+class Jobs(BaseModel):
+    jobs: list[ListedJob]
+    next_cursor: str | None
+
+
+class MerchantJobs(BaseModel):
+    jobs: list[MerchantJobView]
+    next_cursor: str | None
+
+
+class MerchantRequests(BaseModel):
+    requests: list[MerchantRequestView]
+    next_cursor: str | None
+
+
+def partner_view(job: Job) -> JobView:
+    return JobView(**_partners_fields(job))
+
+
+def listed(job: Job, unread: int, places: list[Place]) -> ListedJob:
+    found = [PlaceView.model_validate(place, from_attributes=True) for place in places]
+    return ListedJob(**_partners_fields(job), unread=unread, places=found)
+
+
+def _partners_fields(job: Job) -> dict[str, Any]:
+    details = job.details
+    computed = {"request", "deadline", "decline", "conversation_over"}
+    return {
+        **job.model_dump(include=set(JobView.model_fields) - computed),
+        "deadline": job.deadline if job.status in (Status.NEW, Status.OPENED) else None,
+        "decline": _told(job.decline) if job.decline else None,
+        "conversation_over": job.blocked,
+        "request": RequestView(
+            **details.model_dump(include=set(RequestView.model_fields) - {"merchant_name", "store_url"}),
+            merchant_name=details.merchant.name,
+            store_url=details.merchant.store_url,
+        ),
+    }
+
+
+def _told(decline: Decline) -> Decline:
+    """That it was blocked is not for a partner to know."""
+    if decline.reason is DeclineReason.BLOCKED:
+        return decline.model_copy(update={"reason": DeclineReason.OTHER})
+    return decline
+
+
+def merchant_view(job: Job, partner: Partner | None) -> MerchantJobView:
+    shown = {"job_id", "request_id", "version", "partner_id", "last_activity_at", "messages", "access", "blocked"}
+    return MerchantJobView(
+        **job.model_dump(include=shown),
+        status=shown_status(job),
+        partner_name=partner.profile.name if partner else "",
+        title=job.details.title,
+        service=job.details.service,
+        declined_by=job.decline.by.value if job.decline else None,
+        review=job.review,
+    )
+
+
+def request_view(request: Request, jobs: list[MerchantJobView]) -> MerchantRequestView:
+    details = request.details
+    return MerchantRequestView(
+        **request.model_dump(include={"request_id", "version", "status", "submitted_at", "confirmed_at"}),
+        **details.model_dump(include={"kind", "service", "title", "requirements"}),
+        jobs=jobs,
+    )
+
+
+def shown_status(job: Job) -> Status:
+    """The status as the merchant sees it: opening a request, or putting it aside, is the partner's own business."""
+    return {Status.OPENED: Status.NEW, Status.INACTIVE: job.turn}.get(job.status, job.status)
+
+
+MERCHANT_SEES = frozenset(
+    fact.__name__
+    for fact in (
+        JobReplied,
+        MerchantReplied,
+        JobDeclined,
+        JobExpired,
+        JobCompleted,
+        JobReviewed,
+        ReviewAsked,
+        ReviewEdited,
+        ReviewAnswered,
+        AccessChanged,
+        JobBlocked,
+    )
+)
+PARTNER_NEVER_SEES = frozenset({JobBlocked.__name__})
+TALK = frozenset(fact.__name__ for fact in (JobReplied, MerchantReplied, CommentAdded))
+"""What is counted as unread."""
+
+_SHOWN: dict[str, tuple[str, ...]] = {
+    JobReplied.__name__: ("attachments",),
+    MerchantReplied.__name__: ("attachments",),
+    JobDeclined.__name__: ("decline",),
+    ActDelayed.__name__: ("pending",),
+    ActUndone.__name__: ("act",),
+    MembersAssigned.__name__: ("member_ids",),
+    CommentAdded.__name__: ("mentions",),
+    JobReviewed.__name__: ("rating",),
+    ReviewEdited.__name__: ("rating",),
+    AccessChanged.__name__: ("access", "note"),
+}
+"""What the timeline tells of a fact beside its text."""
+
+
+def entry(document: dict[str, Any], *, for_merchant: bool = False) -> Entry:
+    """A timeline document as the API shows it."""
+    fact = document["fact"]
+    actor = fact.get("actor") or {}
+    return Entry(
+        id=document["_id"],
+        version=document["version"],
+        type=document["type"],
+        at=document["at"],
+        by=actor.get("name", ""),
+        side=actor.get("kind", "system"),
+        text=fact.get("text"),
+        details=_details(fact, _SHOWN.get(document["type"], ()), for_merchant=for_merchant),
+    )
+
+
+def _details(fact: dict[str, Any], shown: tuple[str, ...], *, for_merchant: bool) -> dict[str, Any]:
+    """Why a partner declined is between the partner and matching, and that it was blocked is the merchant's secret."""
+    details = {name: fact[name] for name in shown if fact.get(name) not in (None, "", [])}
+    if "decline" in details and for_merchant:
+        details["decline"] = {"by": fact["decline"]["by"]}
+    elif "decline" in details:
+        details["decline"] = _told(Decline.model_validate(fact["decline"])).model_dump(mode="json")
+    return details

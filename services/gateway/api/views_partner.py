@@ -1,0 +1,127 @@
+"""What the API shows of a partner to its own team."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.gateway.accounts import Membership
+from services.gateway.partner import missing
+from shared.contracts.base import Locale
+from shared.contracts.matching import Answering, ServiceStanding, StandingChanged
+from shared.contracts.partners import MailTopic, Member, Partner, Preferences, Profile, Role
+
+
+class ReviewsView(BaseModel):
+    """`rating` is the mean of 1 to 5, None before the first review."""
+
+    count: int
+    rating: float | None
+
+
+class PartnerView(BaseModel):
+    """`receives_work` is false as long as something is `missing`: `publish_profile`, `offer_a_service`, `be_available`
+    or `be_back` (it is away).
+    """
+
+    partner_id: UUID
+    version: int
+    profile: Profile
+    receives_work: bool
+    missing: list[str]
+    reviews: ReviewsView
+
+
+class PreferencesView(BaseModel):
+    version: int
+    preferences: Preferences
+
+
+class MemberView(BaseModel):
+    member_id: UUID
+    name: str
+    email: str
+    role: Role
+    locale: Locale
+    joined: bool
+    assigned_only: bool
+
+
+class TeamView(BaseModel):
+    version: int
+    members: list[MemberView]
+
+
+class OwnSettingsView(BaseModel):
+    """`mailed` is None where the role decides what one is mailed about."""
+
+    version: int
+    name: str
+    locale: Locale
+    mailed: tuple[MailTopic, ...] | None
+
+
+class StandingView(BaseModel):
+    """What matching has learned. `answering.share` is the share of jobs that were answered in time, its points what
+    that brings in matching, with and without the expiries. A reply that its merchant never opened (`replied`-`opened`)
+    counts against nobody.
+    """
+
+    version: int
+    open_jobs: int
+    total: ServiceStanding
+    answering: Answering
+    services: dict[str, ServiceStanding]
+
+
+def profile_view(partner: Partner, standing: StandingChanged, now: datetime) -> PartnerView:
+    lacks, total = missing(partner, now), standing.total()
+    rating = round(total.rating_sum / total.reviews, 2) if total.reviews else None
+    return PartnerView(
+        partner_id=partner.partner_id,
+        version=partner.version,
+        profile=partner.profile,
+        receives_work=not lacks,
+        missing=lacks,
+        reviews=ReviewsView(count=total.reviews, rating=rating),
+    )
+
+
+def team_view(partner: Partner) -> TeamView:
+    return TeamView(version=partner.version, members=[_member(member) for member in partner.members])
+
+
+def own_settings_view(partner: Partner, member: Member) -> OwnSettingsView:
+    return OwnSettingsView(version=partner.version, name=member.name, locale=member.locale, mailed=member.mailed)
+
+
+def standing_view(standing: StandingChanged) -> StandingView:
+    return StandingView(
+        version=standing.version,
+        open_jobs=standing.open_jobs,
+        total=standing.total(),
+        answering=standing.answering,
+        services=standing.services,
+    )
+
+
+class MembershipView(BaseModel):
+    partner_id: UUID
+    partner_name: str
+    member_id: UUID
+    name: str
+    role: Role
+
+
+def membership_view(one: Membership) -> MembershipView:
+    return MembershipView(
+        partner_id=one.partner.partner_id,
+        partner_name=one.partner.profile.name,
+        member_id=one.member.member_id,
+        name=one.member.name,
+        role=one.member.role,
+    )
+
+
+def _member(member: Member) -> MemberView:
+    return MemberView(**member.model_dump(include=set(MemberView.model_fields)))

@@ -1,0 +1,1 @@
+"""The read models: built only from topics (`models.py`), asked with the tenant in each query."""

@@ -1,0 +1,47 @@
+"""What a mail's template is filled with. Pure."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from services.notifications.recipients import Recipient
+from shared.contracts.base import Locale
+from shared.contracts.jobs import Attachment, Job, StoreAccess
+from shared.contracts.partners import Partner
+from shared.i18n import moment, money
+from shared.taxonomy import service_name
+
+Values = dict[str, Any]
+
+
+def about(job: Job, partner: Partner, recipient: Recipient) -> Values:
+    """What every mail about a job may say."""
+    return {
+        "recipient_name": recipient.name,
+        "merchant_name": job.details.merchant.name,
+        "partner_name": partner.profile.name,
+        "title": job.details.title,
+        "service_name": service_name(job.details.service, recipient.locale),
+    }
+
+
+def offer(job: Job, locale: Locale) -> Values:
+    details = job.details
+    return {
+        "kind": details.kind.value,
+        "business": details.business,
+        "requirements": details.requirements,
+        "budget": money(details.budget, locale) if details.budget else None,
+        "priorities": details.priorities.model_dump(),
+        "store_url": details.merchant.store_url,
+        "deadline": moment(job.deadline, locale),
+    }
+
+
+def said(text: str, attachments: Iterable[Attachment] = ()) -> Values:
+    """A message and the names of its files. The files themselves are behind the sign-in."""
+    return {"text": text, "files": [attachment.name for attachment in attachments]}
+
+
+def access_ends(access: StoreAccess, locale: Locale) -> str:
+    """When; empty for what has not been granted."""
+    return moment(access.expires_at, locale) if access.expires_at else ""
