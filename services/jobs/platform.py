@@ -19,8 +19,8 @@ log = get_logger(__name__)
 
 CALL_SECONDS = 10.0
 """One call, from first byte to last. Below the drain, so that a stopping service finishes the call it is in."""
-NOT_NOW = (404, 408, 429)
-"""Refusals that are no answer to this request: the address is wrong (ours to mend), too slow, too many."""
+NOT_NOW = (401, 404, 408, 429)
+"""Refusals that are no answer to this request: our token or address is wrong (ours to mend), too slow, too many."""
 GONE = (404, 410)
 
 

@@ -40,9 +40,10 @@ def decide_act(job: Job, command: DeclineJob | MarkInactive | CompleteJob, at: d
         return Rejection("wrong_reason", "This reason is not for people to give.")
     if TABLE[job.status, move] is job.status:
         return []
-    if job.pending and pending.actor.kind is ActorKind.PARTNER:
+    undoable = pending.actor.kind is ActorKind.PARTNER  # the merchant has no UndoAct, so what it does holds at once
+    if job.pending and undoable:
         return Rejection("act_pending", "Take back what is pending first, or wait until it holds.")
-    return [ActDelayed(pending=pending)] if command.undo_seconds else done(job, pending)
+    return [ActDelayed(pending=pending)] if command.undo_seconds and undoable else done(job, pending)
 
 
 def decide_undo(job: Job, command: UndoCommand, at: datetime) -> Decision:

@@ -38,7 +38,7 @@ class Desk:
         """
         if details.kind is RequestKind.DIRECT and details.partner_id is not None:
             partner = await self._directory.by_id(details.partner_id)
-            if partner is None:
+            if partner is None or details.merchant.merchant_id in partner.get("blocked_by", ()):
                 raise field_problem([_wrong("partner_id", "This partner cannot be contacted right now.")])
             if details.service not in partner["services"]:
                 raise field_problem([_wrong("service", "This partner does not offer this service.")])

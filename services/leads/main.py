@@ -35,7 +35,7 @@ class LeadsSettings(Settings):
 
 
 def build(service: Service) -> FastAPI:
-    directory = Directory(service.database)
+    directory = Directory(service.database, service.clock)
     service.prepares(directory.prepare)
     service.owns(REQUEST)
     service.hears("leads.partners", [PARTNERS], Projection(service.database, on_partner))

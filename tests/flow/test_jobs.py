@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.partners import Away
 from tests.builders import HOUR, UNDO, a_member
 from tests.flow.people import ENGLISH, MERCHANT, Person, a_team, fill_in_the_form, follow, session, sign_in
 from tests.flow.test_journey import CALM, a_market, steps, the_only_job
 from tests.flow.world import World
+from tests.gateway.files_of_each_kind import PNG
 
 OWNER, HELPER = "owner@ada.example", "helper@ada.example"
 
@@ -259,3 +261,93 @@ async def test_expiries_show_in_the_standing_with_what_they_cost(world: World) -
     standing = await ada.get("/standing")
     assert (standing["total"]["expired"], standing["answering"]["share"]) == (1, 0.0)
     assert standing["answering"]["points"] < standing["answering"]["points_without_expiries"]
+
+
+WANTED = {"permissions": ["themes", "products"], "days": 30}
+
+
+async def consented(world: World) -> tuple[Person, Person, str]:
+    ada, merchant, job_id = await a_conversation(world)
+    await ada.post(f"/jobs/{job_id}/store-access/ask", {"note": "To look at your theme."})
+    await merchant.post(f"/merchant/jobs/{job_id}/store-access/consent")
+    return ada, merchant, job_id
+
+
+async def granted(world: World) -> tuple[Person, Person, str]:
+    ada, merchant, job_id = await consented(world)
+    await ada.post(f"/jobs/{job_id}/store-access/request", WANTED)
+    access = (await ada.get(f"/jobs/{job_id}"))["job"]["access"]
+    assert access["status"] == "granted", access
+    return ada, merchant, job_id
+
+
+async def test_access_is_requested_only_with_consent(world: World) -> None:
+    ada, merchant, job_id = await a_conversation(world)
+    refused = await ada.post(f"/jobs/{job_id}/store-access/request", WANTED, expect=409)
+    assert refused["code"] == "consent_missing"
+    await ada.post(f"/jobs/{job_id}/store-access/ask", {"note": "To look at your theme."})
+    assert "To look at your theme." in world.mailbox.last(MERCHANT).text
+    refused = await ada.post(f"/jobs/{job_id}/store-access/request", WANTED, expect=409)
+    assert refused["code"] == "consent_missing"
+    await merchant.post(f"/merchant/jobs/{job_id}/store-access/refuse")
+    refused = await ada.post(f"/jobs/{job_id}/store-access/request", WANTED, expect=409)
+    assert refused["code"] == "consent_missing"
+    assert world.platform.granted == {}
+
+
+async def test_access_is_granted_by_the_platform_and_runs_out(world: World) -> None:
+    ada, _, job_id = await granted(world)
+    (let_in,) = world.platform.granted.values()
+    assert (let_in.permissions, let_in.days) == (["themes", "products"], 30)
+    await world.time_passes(30 * 24 * HOUR)
+    ada = await sign_in(world, OWNER)
+    page = await ada.get(f"/jobs/{job_id}")
+    assert page["job"]["access"]["status"] == "expired"
+    assert world.platform.granted == {}
+    told = [step["details"]["access"]["status"] for step in page["timeline"] if step["type"] == "AccessChanged"]
+    assert told == ["asked", "consented", "requested", "granted", "expired"]
+
+
+@pytest.mark.parametrize("side", ["", "/merchant"])
+async def test_either_side_ends_the_access(world: World, side: str) -> None:
+    ada, merchant, job_id = await granted(world)
+    await {"": ada, "/merchant": merchant}[side].post(f"{side}/jobs/{job_id}/store-access/revoke")
+    assert (await merchant.get(f"/merchant/jobs/{job_id}"))["job"]["access"]["status"] == "revoked"
+    assert world.platform.granted == {}
+
+
+async def test_a_job_that_is_closed_leaves_nobody_a_key(world: World) -> None:
+    _, merchant, job_id = await granted(world)
+    await merchant.post(f"/merchant/jobs/{job_id}/decline", {"reason": "other"})
+    assert (await merchant.get(f"/merchant/jobs/{job_id}"))["job"]["access"]["status"] == "revoked"
+    assert world.platform.granted == {}
+
+
+async def test_a_file_goes_to_the_other_side_with_its_message(world: World) -> None:
+    ada, merchant, job_id = await a_conversation(world)
+    sketch = ("sketch.png", PNG, "image/png")
+    answer = await ada.client.post(f"/api/v1/jobs/{job_id}/attachments", files={"file": sketch})
+    assert answer.status_code == 201, answer.text
+    file_id = answer.json()["attachment_id"]
+    path = f"/api/v1/merchant/jobs/{job_id}/attachments/{file_id}"
+    assert (await merchant.client.get(path)).status_code == 404, "It was not sent yet."
+    body = {"text": "Here is a sketch.", "attachment_ids": [file_id]}
+    await ada.post(f"/jobs/{job_id}/messages", body)
+    received = await merchant.client.get(path)
+    assert (received.status_code, received.content) == (200, PNG)
+    step = (await merchant.get(f"/merchant/jobs/{job_id}"))["timeline"][-1]
+    assert [one["name"] for one in step["details"]["attachments"]] == ["sketch.png"]
+    unknown = await merchant.post(f"/merchant/jobs/{job_id}/messages", body, expect=422)
+    assert unknown["errors"][0]["field"] == "attachment_ids.0"
+
+
+async def test_who_is_away_cannot_be_asked_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(CALM, monkeypatch)
+    away = Away(first_day=world.clock.now().date(), last_day=world.clock.now().date())
+    world.register(a_team("Ada", services=ENGLISH[0].profile.services, away=away))
+    await world.settle()
+    form = await world.client("leads").get("/en/requests/new", params={"partner": "ada"})
+    assert form.status_code == 404
+    await world.time_passes(24 * HOUR)
+    await follow(world, await fill_in_the_form(world, partner="ada"))
+    assert (await the_only_job(await sign_in(world, OWNER)))["request"]["kind"] == "direct"

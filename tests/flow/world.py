@@ -18,6 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
+from deploy.local.platform import Platform
+from deploy.local.platform import app as platform_app
+from services.jobs.platform import HttpPlatform
 from services.notifications.sender import Relay
 from shared.contracts.partners import Partner, RegisterPartner
 from shared.publisher import outgoing
@@ -108,7 +111,7 @@ class Mailbox:
 
 
 class World:
-    """Five services, one log, one mailbox, one clock."""
+    """Five services, one log, one mailbox, one clock; and the platform that hosts the stores."""
 
     def __init__(self, weather: Weather, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
         self.weather = weather
@@ -116,6 +119,9 @@ class World:
         self.log = MemoryLog(self.clock)
         self.mailbox = Mailbox()
         monkeypatch.setattr(Relay, "connection", lambda _relay: self.mailbox)
+        self.platform = Platform()
+        stand_in = httpx2.ASGITransport(app=platform_app(self.platform))
+        monkeypatch.setattr(HttpPlatform, "client", lambda _platform: httpx2.AsyncClient(transport=stand_in))
         settings = {"public_url": "http://gateway", "leads_url": "http://leads", **settings}
         self.settings = Settings(secret_keys="the-key-of-the-tests", **settings)
         self.services = {name: self._service(name) for name in SERVICES}

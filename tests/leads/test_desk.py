@@ -53,7 +53,7 @@ class Public:
         self.clock = ManualClock()
         self.door = Door()
         database = MemoryDatabase(self.clock.now)
-        directory, links = Directory(database), Links(Settings(secret_keys="the-key-of-the-tests"))
+        directory, links = Directory(database, self.clock), Links(Settings(secret_keys="the-key-of-the-tests"))
         self.desk = Desk(self.door, directory, links, database, self.clock)
         app = FastAPI()
         app.include_router(pages(self.desk, directory))
