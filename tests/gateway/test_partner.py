@@ -1,10 +1,25 @@
 """A partner: registered by the marketplace, changed by those who run it."""
 
+from datetime import timedelta
+
 import pytest
 
-from services.gateway.partner import decide, evolve
+from services.gateway.partner import decide, evolve, missing
 from shared.contracts.base import Actor, ActorKind, Message, derived_id
-from shared.contracts.partners import ChangePreferences, Partner, PartnerChanged, Preferences, RegisterPartner, Role
+from shared.contracts.partners import (
+    Away,
+    BlockPartner,
+    ChangePreferences,
+    OfferService,
+    Partner,
+    PartnerChanged,
+    Preferences,
+    PublishProfile,
+    RegisterPartner,
+    Role,
+    UnpublishProfile,
+    WithdrawService,
+)
 from shared.decisions import Decision, Rejection
 from tests.builders import (
     AIKO,
@@ -99,3 +114,79 @@ def test_nobody_else_changes_the_preferences(who: str, by: Actor) -> None:
 def test_there_are_no_preferences_without_a_partner() -> None:
     with pytest.raises(ValueError, match="There is no partner"):
         tell(None, ChangePreferences(preferences=AWAY, actor=member()))
+
+
+def own(**fields: object) -> Partner:
+    """An organisation as a person registers it."""
+    return a_partner(**{"members": (a_member(),), "published": False, "services": (), **fields})
+
+
+def test_a_person_registers_an_organisation_and_owns_it() -> None:
+    (fact,) = tell(None, register(own(), member()))
+    assert evolve(None, fact, PARTNER_ID, NOW).members[0].role is Role.OWNER
+
+
+@pytest.mark.parametrize(
+    ("what", "partner", "by"),
+    [
+        ("a published profile", own(published=True), member()),
+        ("a whole team", own(members=(a_member(), a_member("Ken", Role.MEMBER))), member()),
+        ("somebody else's", own(), member(derived_id("member", "ken"))),
+        ("under another id", own(), member(partner_id=derived_id("another"))),
+    ],
+)
+def test_a_person_registers_nothing_more(what: str, partner: Partner, by: Actor) -> None:
+    assert code(tell(None, register(partner, by))) == "forbidden", what
+
+
+def test_a_person_does_not_register_over_what_is_there() -> None:
+    assert code(tell(a_partner(), register(own(), member()))) == "already_registered"
+
+
+def test_a_service_is_offered_differently_and_withdrawn() -> None:
+    dearer = an_offer(price="2000")
+    (fact,) = tell(a_partner(), OfferService(offer=dearer, actor=member()))
+    assert evolve(a_partner(), fact, PARTNER_ID, NOW).profile.services == (dearer,)
+    (fact,) = tell(a_partner(), WithdrawService(service="seo", actor=member()))
+    assert evolve(a_partner(), fact, PARTNER_ID, NOW).profile.services == ()
+    assert tell(a_partner(), WithdrawService(service="video", actor=member())) == []
+    assert code(tell(a_partner(), OfferService(offer=an_offer("witchcraft"), actor=member()))) == "unknown_service"
+
+
+def test_a_profile_is_published_once() -> None:
+    assert tell(a_partner(), PublishProfile(actor=member())) == []
+    (fact,) = tell(a_partner(), UnpublishProfile(actor=member()))
+    assert not evolve(a_partner(), fact, PARTNER_ID, NOW).profile.published
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("partner", "lacks"),
+    [
+        (a_partner(), []),
+        (own(), ["publish_profile", "offer_a_service"]),
+        (a_partner(published=False), ["publish_profile"]),
+        (a_partner(services=()), ["offer_a_service"]),
+        (a_partner(available=False), ["be_available"]),
+        (a_partner(away=Away(first_day=NOW.date(), last_day=NOW.date())), ["be_back"]),
+        (a_partner(away=Away(first_day=NOW.date() - DAY, last_day=NOW.date() - DAY)), []),
+        (a_partner(away=Away(first_day=NOW.date() + DAY, last_day=NOW.date() + DAY)), []),
+    ],
+)
+def test_what_keeps_a_partner_from_receiving_work(partner: Partner, lacks: list[str]) -> None:
+    assert missing(partner, NOW) == lacks
+
+
+def test_a_merchant_blocks_a_partner_for_good_and_once() -> None:
+    (fact,) = tell(a_partner(), BlockPartner(actor=BY_MERCHANT))
+    blocked = evolve(a_partner(), fact, PARTNER_ID, NOW)
+    assert blocked.blocked_by == (BY_MERCHANT.merchant_id,)
+    assert tell(blocked, BlockPartner(actor=BY_MERCHANT)) == []
+    assert code(tell(a_partner(), BlockPartner(actor=member()))) == "forbidden"
+
+
+def test_away_ends_after_it_begins() -> None:
+    with pytest.raises(ValueError, match="before the first"):
+        Away(first_day=NOW.date(), last_day=NOW.date() - DAY)

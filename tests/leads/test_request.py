@@ -11,6 +11,7 @@ from shared.contracts.requests import (
     RequestStatus,
     RequestSubmitted,
     SubmitRequest,
+    WithdrawRequest,
 )
 from shared.decisions import Rejection
 from tests.builders import (
@@ -85,3 +86,17 @@ def test_nothing_is_confirmed_that_was_not_submitted() -> None:
         decide(None, ConfirmRequest(actor=BY_MERCHANT), REQUEST_ID, NOW)
     with pytest.raises(ValueError, match="before RequestSubmitted"):
         evolve(None, RequestConfirmed(), REQUEST_ID, NOW)
+
+
+def test_the_merchant_withdraws_once_and_confirms_no_more() -> None:
+    for status in (RequestStatus.SUBMITTED, RequestStatus.CONFIRMED):
+        (fact,) = decide(a_request(status), WithdrawRequest(actor=BY_MERCHANT), REQUEST_ID, NOW)
+        withdrawn = evolve(a_request(status), fact, REQUEST_ID, NOW)
+        assert withdrawn.status is RequestStatus.WITHDRAWN
+        assert decide(withdrawn, WithdrawRequest(actor=BY_MERCHANT), REQUEST_ID, NOW) == []
+        assert code(decide(withdrawn, ConfirmRequest(actor=BY_MERCHANT), REQUEST_ID, NOW)) == "withdrawn"
+
+
+@pytest.mark.parametrize("by", [BY_OTHER_MERCHANT, BY_PARTNER, BY_SYSTEM], ids=lambda actor: actor.kind)
+def test_nobody_else_withdraws(by) -> None:
+    assert code(decide(a_request(), WithdrawRequest(actor=by), REQUEST_ID, NOW)) == "forbidden"

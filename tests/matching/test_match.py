@@ -9,7 +9,9 @@ from shared.contracts.base import derived_id
 from shared.contracts.matching import (
     Answer,
     AnswerNoted,
+    CloseMatch,
     Match,
+    MatchClosed,
     MatchStatus,
     NoteAnswer,
     RequestMatched,
@@ -36,6 +38,9 @@ class Matching:
 
     def hears(self, partner_id: UUID, answer: Answer) -> list:
         return self._tell(NoteAnswer(partner_id=partner_id, answer=answer, actor=BY_SYSTEM, **self._limits))
+
+    def closes(self) -> list:
+        return self._tell(CloseMatch(actor=BY_SYSTEM))
 
     def waiting(self) -> list[UUID]:
         return [asked.partner_id for asked in self.match.asked if asked.answer is None]
@@ -142,3 +147,21 @@ def test_somebody_who_was_not_selected_has_no_answer() -> None:
 def test_there_is_no_answer_before_the_match() -> None:
     with pytest.raises(ValueError, match="There is no match"):
         Matching([]).hears(PARTNER_ID, Answer.REPLIED)
+
+
+def test_a_match_that_is_closed_asks_nobody_else() -> None:
+    matching = Matching(a_crowd(5), per_wave=1)
+    matching.start()
+    assert matching.closes() == [MatchClosed()]
+    assert matching.closes() == []
+    (asked,) = matching.waiting()
+    assert [type(fact) for fact in matching.hears(asked, Answer.DECLINED)] == [AnswerNoted]
+    assert matching.match.status is MatchStatus.CLOSED
+
+
+def test_an_answer_does_not_open_a_closed_match_again() -> None:
+    matching = Matching(a_crowd(2), per_wave=1)
+    matching.start()
+    matching.closes()
+    matching.hears(matching.waiting()[0], Answer.REPLIED)
+    assert matching.match.status is MatchStatus.CLOSED

@@ -1,16 +1,29 @@
 """Who gets a request, and why."""
 
+from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.selection import eligible, explained, select
+from services.matching.selection import eligible, explained, has_room, select
 from shared.contracts.base import Locale, Money
 from shared.contracts.matching import Selection
+from shared.contracts.partners import Away
 from shared.contracts.requests import Priorities, RequestKind
-from tests.builders import NOW, PARTNER_ID, REQUEST_ID, a_partner, an_offer, derived_id, details
+from tests.builders import (
+    MERCHANT_ID,
+    NOW,
+    PARTNER_ID,
+    REQUEST_ID,
+    a_merchant,
+    a_partner,
+    an_offer,
+    derived_id,
+    details,
+)
 from tests.matching.markets import a_crowd, a_market, a_standing
 
 
@@ -191,3 +204,47 @@ def test_a_direct_request_asks_nobody_but_the_one_it_names() -> None:
     assert [
         one.partner_id for one in select(REQUEST_ID, wanted, a_market(*a_crowd(3), a_partner()), 3, (), at=NOW)
     ] == [PARTNER_ID]
+
+
+DAY = timedelta(days=1)
+TODAY = NOW.date()
+
+
+@pytest.mark.parametrize(
+    ("away", "gets_it"),
+    [((0, 0), False), ((-3, 3), False), ((-3, -1), True), ((1, 3), True), ((0, 1), False), ((-1, 0), False)],
+)
+def test_who_is_away_today_gets_nothing_and_is_back_by_itself(away: tuple[int, int], *, gets_it: bool) -> None:
+    first, last = (TODAY + days * DAY for days in away)
+    partner = a_partner(away=Away(first_day=first, last_day=last))
+    assert (eligible(details(), partner, NOW) is not None) == gets_it
+
+
+def test_a_merchant_who_has_blocked_a_partner_is_never_sent_to_it() -> None:
+    blocked = a_partner(blocked_by=(MERCHANT_ID,))
+    for kind in RequestKind:
+        assert eligible(details(kind), blocked, NOW) is None
+    assert eligible(details(merchant=a_merchant("olga@other.example")), blocked, NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("limits", "open_jobs", "days_ago", "gets_it"),
+    [
+        ({}, 99, (0, 0, 0), True),
+        ({"open_jobs": 3}, 2, (), True),
+        ({"open_jobs": 3}, 3, (), False),
+        ({"open_jobs": 0}, 0, (), False),
+        ({"jobs_per_week": 2}, 0, (0, 6), False),
+        ({"jobs_per_week": 2}, 0, (0, 7), True),
+        ({"jobs_per_week": 3}, 9, (0, 3), True),
+    ],
+)
+def test_no_more_is_sent_than_a_partner_wants(
+    limits: dict[str, int], open_jobs: int, days_ago: tuple[int, ...], *, gets_it: bool
+) -> None:
+    partner = a_partner(**limits)
+    received_on = Counter(TODAY - days * DAY for days in days_ago)
+    standing = a_standing(partner).model_copy(update={"open_jobs": open_jobs, "received_on": dict(received_on)})
+    assert has_room(partner, standing, details(), NOW) == gets_it
+    assert has_room(partner, standing, details(RequestKind.DIRECT), NOW), "Who is asked by name can say no."
+    assert has_room(a_partner(), None, details(), NOW)

@@ -1,0 +1,145 @@
+"""Who leaves a team loses its jobs, and a block closes all that is between the two, in whatever order it is heard."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from services.jobs.main import JOB
+from services.jobs.partners import PartnerWatch
+from shared.consumer import Received
+from shared.contracts.base import Message
+from shared.contracts.codec import encode
+from shared.contracts.jobs import CloseJob, Job, JobCreated, MembersAssigned, Status, UnassignMember
+from shared.contracts.partners import Partner, PartnerChanged
+from shared.topics import JOB_COMMANDS
+from tests.builders import (
+    AIKO,
+    BY_PARTNER,
+    JOB_ID,
+    KEN,
+    MERCHANT_ID,
+    PARTNER_ID,
+    REQUEST_ID,
+    a_job,
+    a_member,
+    a_partner,
+    an_event,
+    details,
+    received,
+)
+from tests.fakes import MemoryLog, MemoryPublisher
+from tests.memory_mongo import MemoryDatabase
+
+CREATED = JobCreated(
+    reply_window_seconds=1, remind_before_seconds=(), request_id=REQUEST_ID, partner_id=PARTNER_ID, details=details()
+)
+ALONE = a_partner(members=(a_member(),), version=2)
+BLOCKED = a_partner(blocked_by=(MERCHANT_ID,), version=2)
+
+
+class Watched:
+    """A watch over one job's document and the log that it orders on."""
+
+    def __init__(self) -> None:
+        self.database = MemoryDatabase()
+        self.jobs = self.database["jobs"]
+        self.log = MemoryLog()
+        self.watch = PartnerWatch(self.database, self.jobs, MemoryPublisher(self.log))
+
+    async def stored(self, job: Job) -> None:
+        """As the loop stores a job: before its event is told."""
+        await self.jobs.delete_many({"_id": job.job_id})
+        state = {"state": job.model_dump(mode="json"), **JOB.indexed(job)}
+        await self.jobs.insert_one({"_id": job.job_id, **state})
+
+    async def hears(self, *records: Received) -> None:
+        await self.watch(records)
+
+    def orders(self) -> list[Message]:
+        return [JOB_COMMANDS.codec.decode(raw.value).data for raw in self.log.records(JOB_COMMANDS.name)]
+
+
+def of_partner(fact: PartnerChanged, partner: Partner) -> Received:
+    return received(an_event(fact, partner, subject=PARTNER_ID), topic="partners")
+
+
+def of_job(fact: Message, job: Job) -> Received:
+    return received(an_event(fact, job), topic="jobs.events")
+
+
+LEAVES = of_partner(PartnerChanged(members=ALONE.members, removed=a_member("Ken")), ALONE)
+BLOCKS = of_partner(PartnerChanged(blocked_by=BLOCKED.blocked_by), BLOCKED)
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+async def test_who_leaves_loses_its_jobs(watched: Watched) -> None:
+    await watched.stored(a_job(Status.REPLIED, assignees=(AIKO, KEN)))
+    await watched.hears(LEAVES)
+    (order,) = watched.orders()
+    assert isinstance(order, UnassignMember)
+    assert order.member_id == KEN
+
+
+async def test_who_is_gone_is_assigned_nothing(watched: Watched) -> None:
+    await watched.hears(LEAVES)
+    assigned = a_job(Status.REPLIED, assignees=(KEN,))
+    await watched.stored(assigned)
+    await watched.hears(of_job(MembersAssigned(member_ids=(KEN,), added=(KEN,), actor=BY_PARTNER), assigned))
+    assert [order.member_id for order in watched.orders()] == [KEN]
+
+
+async def test_who_is_in_the_team_stays_assigned(watched: Watched) -> None:
+    await watched.hears(LEAVES)
+    assigned = a_job(Status.REPLIED, assignees=(AIKO,))
+    await watched.stored(assigned)
+    await watched.hears(of_job(MembersAssigned(member_ids=(AIKO,), added=(AIKO,), actor=BY_PARTNER), assigned))
+    assert watched.orders() == []
+
+
+@pytest.mark.parametrize("first", ["the block", "the job"])
+async def test_a_block_closes_the_job_whichever_is_heard_first(watched: Watched, first: str) -> None:
+    steps: list[Any] = [lambda: watched.hears(BLOCKS), lambda: new_job(watched)]
+    for step in steps if first == "the block" else steps[::-1]:
+        await step()
+    closed = {type(order) for order in watched.orders()}
+    assert closed == {CloseJob}
+
+
+async def test_heard_again_it_orders_nothing_new(watched: Watched) -> None:
+    await new_job(watched)
+    for _ in range(3):
+        await watched.hears(BLOCKS)
+    ids = {JOB_COMMANDS.codec.decode(raw.value).id for raw in watched.log.records(JOB_COMMANDS.name)}
+    assert len(ids) == 1
+
+
+async def test_an_older_change_that_comes_late_brings_nobody_back(watched: Watched) -> None:
+    whole = of_partner(PartnerChanged(members=a_partner().members), a_partner(version=1))
+    for order in permutations((LEAVES, whole)):
+        fresh = Watched()
+        await fresh.hears(*order)
+        document = await fresh.database["partners"].find_one({"_id": PARTNER_ID})
+        assert document["members"] == [AIKO]
+
+
+async def test_another_merchants_job_stays(watched: Watched) -> None:
+    other = a_job(Status.REPLIED, details=details(merchant=a_job().details.merchant))
+    await watched.stored(other)
+    unblocked = a_partner(blocked_by=(JOB_ID,), version=2)
+    await watched.hears(of_partner(PartnerChanged(blocked_by=unblocked.blocked_by), unblocked))
+    assert watched.orders() == []
+
+
+async def new_job(watched: Watched) -> None:
+    await watched.stored(a_job())
+    await watched.hears(of_job(CREATED, a_job()))
+
+
+def test_the_records_of_this_test_are_what_travels() -> None:
+    assert encode(LEAVES.record)
+    assert encode(BLOCKS.record)
