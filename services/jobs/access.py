@@ -10,6 +10,7 @@ from shared.contracts.base import Actor, Message
 from shared.contracts.jobs import (
     AccessChanged,
     AccessStatus,
+    Act,
     AskAccess,
     ConsentAccess,
     DenyAccess,
@@ -49,10 +50,14 @@ def decide_access(job: Job, command: AccessCommand, at: datetime) -> Decision:
     allowed, after = STEPS[type(command)]
     if before not in allowed:
         return _refused(command, before)
+    if isinstance(command, AskAccess | RequestAccess) and job.pending and job.pending.act is Act.DECLINE:
+        return Rejection("act_pending", "You have just declined this job. Take that back first.")
     if isinstance(command, AskAccess) and (not job.introduced or job.status in CLOSED):
         return Rejection("wrong_status", "Access is asked for in a conversation that is open.")
     if isinstance(command, ExpireAccess) and not _has_expired(job.access, command, at):
         return Rejection("not_due", "This grant has not run out.")
+    if isinstance(command, GrantAccess | DenyAccess) and not _is_answered(job.access, command):
+        return Rejection("wrong_access", "This answer is to an earlier request.")
     note = command.note if isinstance(command, AskAccess) else ""
     return [AccessChanged(access=_next(job.access, command, after, at), note=note, actor=command.actor)]
 
@@ -69,11 +74,16 @@ def _next(access: StoreAccess | None, command: AccessCommand, after: AccessStatu
         return StoreAccess(status=after)
     match command:
         case RequestAccess(permissions=permissions, days=days):
-            return StoreAccess(status=after, permissions=tuple(dict.fromkeys(permissions)), days=days)
+            wanted = tuple(dict.fromkeys(permissions))
+            return StoreAccess(status=after, permissions=wanted, days=days, requested_at=at)
         case GrantAccess():
             return access.model_copy(update={"status": after, "expires_at": at + timedelta(days=access.days)})
         case _:
             return access.model_copy(update={"status": after})
+
+
+def _is_answered(access: StoreAccess | None, command: GrantAccess | DenyAccess) -> bool:
+    return access is not None and access.requested_at == command.requested_at
 
 
 def _has_expired(access: StoreAccess | None, command: ExpireAccess, at: datetime) -> bool:

@@ -7,6 +7,7 @@ majority, so of two that happen at the same moment at least one sees the other.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from shared.commands import Order, ordered
@@ -97,7 +98,7 @@ def _ordered(received: Received, orders: Iterable[Order]) -> list[Outgoing]:
     return [ordered("jobs", JOB_COMMANDS, received.record, order) for order in orders]
 
 
-def _remembered(partner: Partner) -> object:
+def _remembered(partner: Partner) -> Any:
     fields = {
         "blocked_by": list(partner.blocked_by),
         "members": [member.member_id for member in partner.members if member.joined],

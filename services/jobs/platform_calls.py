@@ -59,6 +59,7 @@ class Call(NamedTuple):
     version: int
     step: str
     access: AccessRequest
+    requested_at: datetime
     attempts: int
     correlation_id: UUID
     owner: UUID
@@ -205,9 +206,9 @@ class PlatformCalls:
         await self._calls.done_for_good(call)
 
     async def _tell(self, call: Call, answer: PlatformAnswer) -> None:
-        said = GrantAccess(actor=SYSTEM) if answer is PlatformAnswer.GRANTED else DenyAccess(actor=SYSTEM)
+        said = GrantAccess if answer is PlatformAnswer.GRANTED else DenyAccess
         record = command(
-            said,
+            said(requested_at=call.requested_at, actor=SYSTEM),
             call.job_id,
             source="jobs",
             time=self._clock.now(),
@@ -249,6 +250,8 @@ def _noted(step: str, received: Received, now: datetime) -> UpdateOne:
         "store_url": event.snapshot.details.merchant.store_url,  # as the job was created with, so never too new
         "permissions": list(event.fact.access.permissions),
         "days": event.fact.access.days,
+        # By its answer the job knows its request: the one that it waits for, or an earlier one.
+        "requested_at": event.fact.access.requested_at,
         "correlation_id": event.correlationid,
         "state": "waiting",
         "attempts": 0,
@@ -266,6 +269,7 @@ def _call(document: Document) -> Call:
         version=document["version"],
         step=document["step"],
         access=AccessRequest(document["store_url"], permissions, document["days"]),
+        requested_at=document["requested_at"],
         attempts=document["attempts"],
         correlation_id=document["correlation_id"],
         owner=document["owner"],

@@ -1,4 +1,6 @@
-"""Reviews: after completion, once per job; the partner may answer once, the merchant may edit for two weeks. Pure."""
+"""Reviews: after completion, once per job; the partner may answer once, the merchant may edit for two weeks, also when
+the job goes on. Pure.
+"""
 
 from datetime import datetime, timedelta
 
@@ -24,7 +26,7 @@ ReviewFact = JobReviewed | ReviewEdited | ReviewAsked | ReviewAnswered
 
 
 def decide_review(job: Job, command: ReviewCommand, at: datetime) -> Decision:
-    if refusal(job, Move.REVIEW):
+    if isinstance(command, ReviewJob | AskReview) and refusal(job, Move.REVIEW):
         return Rejection("not_completed", "A job can be reviewed once it is completed.")
     match command:
         case ReviewJob():

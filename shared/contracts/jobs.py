@@ -107,11 +107,14 @@ class Permission(StrEnum):
 
 
 class StoreAccess(Contract):
-    """How far access to the merchant's store has come. `days` is what was requested, `expires_at` what was granted."""
+    """How far access to the merchant's store has come. `days` is what was requested, `expires_at` what was granted;
+    `requested_at` names the request that the platform answers.
+    """
 
     status: AccessStatus
     permissions: tuple[Permission, ...] = ()
     days: int = 0
+    requested_at: datetime | None = None
     expires_at: datetime | None = None
 
 
@@ -292,14 +295,16 @@ class RequestAccess(Message):
 
 
 class GrantAccess(Message):
-    """The platform granted what was requested."""
+    """The platform granted what was requested at this moment."""
 
+    requested_at: datetime
     actor: Actor
 
 
 class DenyAccess(Message):
-    """The platform denied what was requested."""
+    """The platform denied what was requested at this moment."""
 
+    requested_at: datetime
     actor: Actor
 
 

@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from services.jobs.review import EDIT_WITHIN
-from shared.contracts.base import Actor, Message, derived_id
+from shared.contracts.base import Actor, Message
 from shared.contracts.jobs import (
     COMMANDS,
     AddComment,
@@ -43,6 +42,7 @@ from shared.contracts.jobs import (
     RevokeAccess,
     SendMessage,
     SettleAct,
+    Status,
     UnassignMember,
     UndoAct,
 )
@@ -89,7 +89,8 @@ DEADLINE = Until(lambda job: job.deadline)
 REMINDER = Until(lambda job: job.remind_at[0] if job.remind_at else job.deadline)
 HOLDS = Until(lambda job: job.pending.due_at if job.pending else job.deadline)
 GRANT_ENDS = Until(lambda job: (job.access and job.access.expires_at) or job.deadline)
-LONG_AFTER_THE_REVIEW = Until(lambda job: job.review.at + EDIT_WITHIN + timedelta(milliseconds=1))
+REQUESTED_AT = Until(lambda job: (job.access and job.access.requested_at) or job.created_at)
+LONG_AFTER_THE_REVIEW = Until(lambda job: job.review.at + timedelta(days=14, milliseconds=1))
 
 ACTORS = {
     "the partner": BY_PARTNER,
@@ -148,8 +149,10 @@ SENT: dict[str, Callable[[Actor], Make]] = {
     "ConsentAccess": _plain(ConsentAccess),
     "RefuseAccess": _plain(RefuseAccess),
     "RequestAccess": _plain(RequestAccess, permissions=PERMISSIONS, days=30),
-    "GrantAccess": _plain(GrantAccess),
-    "DenyAccess": _plain(DenyAccess),
+    "GrantAccess": _timed(GrantAccess, "requested_at", REQUESTED_AT),
+    "GrantAccess (of an earlier request)": _timed(GrantAccess, "requested_at", REQUESTED_AT, off=-HOUR),
+    "DenyAccess": _timed(DenyAccess, "requested_at", REQUESTED_AT),
+    "DenyAccess (of an earlier request)": _timed(DenyAccess, "requested_at", REQUESTED_AT, off=-HOUR),
     "RevokeAccess": _plain(RevokeAccess),
     "ExpireAccess": _timed(ExpireAccess, "expires_at", GRANT_ENDS),
     "ExpireAccess (when due)": _timed(ExpireAccess, "expires_at", GRANT_ENDS),
@@ -163,14 +166,21 @@ SENT: dict[str, Callable[[Actor], Make]] = {
 }
 """The first column of the tables. Each command stands here in its plain form; the others say what is special."""
 
-WHEN_DUE = {"SettleAct": HOLDS, "UndoAct": HOLDS, "ExpireAccess": GRANT_ENDS, "RemindJob": REMINDER, "ExpireJob": DEADLINE}
+WHEN_DUE = {
+    "SettleAct": HOLDS,
+    "UndoAct": HOLDS,
+    "ExpireAccess": GRANT_ENDS,
+    "RemindJob": REMINDER,
+    "ExpireJob": DEADLINE,
+}
 
 
 def command_of(sent: str) -> str:
     return sent.partition(" (")[0]
 
 
-EVERY = tuple(dict.fromkeys([*(kind.__name__ for kind in COMMANDS if kind is not CreateJob), *SENT]))
+NAMES = frozenset(kind.__name__ for kind in COMMANDS if kind is not CreateJob)
+EVERY = (*SENT, *(NAMES - {command_of(sent) for sent in SENT}))
 """What `every command` stands for: a new command is among them before anybody has written it into a table."""
 
 
@@ -241,7 +251,7 @@ HEADINGS: dict[str, tuple[tuple[str, ...], tuple[RequestKind, ...]]] = {
     "The system": (("the system",), tuple(RequestKind)),
     "Another partner, another merchant": (("another partner", "another merchant"), tuple(RequestKind)),
 }
-"""Whose table it is, and for which kinds of request. Elsewhere a row says who it is, and the request is a direct one."""
+"""Whose table it is, and for which kinds of request. Elsewhere a row says who it is; the request is a direct one."""
 
 
 @dataclass(frozen=True)
@@ -258,6 +268,15 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.table}: {self.sent} by {self.who}, {self.kind}, {self.where}"
+
+    @property
+    def expected(self) -> tuple[str, tuple[str, ...]]:
+        return self.text, self.facts
+
+    @property
+    def of_access(self) -> bool:
+        """Whether its arrow is about the access to the store and not about the status."""
+        return self.table.startswith("(c)")
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -320,24 +339,27 @@ def _cells(table: str, rows: Sequence[dict[str, str]]) -> Iterator[Cell]:
                 yield from (Cell(table, sent, who, where, kind, text, facts) for who in actors for kind in kinds)
 
 
-STATUS_NAMES = {"awaiting_reply": "Awaiting reply"}
+def name_of(status: Status) -> str:
+    return status.replace("_", " ").capitalize()
 
 
-def seen(cell: Cell, before: Job, after: Job, facts: Sequence[str], refusal: str) -> tuple[str, tuple[str, ...]]:
-    """What has come of it, in the words of the file."""
-    if refusal:
-        return refusal, ()
-    if not facts:
-        return "nothing", ()
-    if cell.table.startswith("(c)"):
-        was, now = [job.access.status.value if job.access else "not asked" for job in (before, after)]
-    else:
-        was, now = [STATUS_NAMES.get(job.status, job.status.capitalize()) for job in (before, after)]
+def seen(
+    before: Job | None, after: Job | None, facts: Sequence[str], refusal: str, *, of_access: bool = False
+) -> tuple[str, tuple[str, ...]]:
+    """What has come of a command, in the words of the file: the cell and the facts."""
+    if refusal or not facts:
+        return refusal or "nothing", ()
+    was, now = [_state(job, of_access=of_access) for job in (before, after)]
     return ("stays" if was == now else f"→ {now}"), tuple(facts)
+
+
+def _state(job: Job | None, *, of_access: bool) -> str:
+    if job is None:
+        return "no job yet"
+    if of_access:
+        return job.access.status.value if job.access else "not asked"
+    return name_of(job.status)
 
 
 def code_of(decision: Sequence[Message] | Rejection) -> str:
     return decision.code if isinstance(decision, Rejection) else ""
-
-
-OTHER_REQUEST = derived_id("another request")

@@ -1,23 +1,33 @@
-"""The rules of a job that the table has no room for: introductions, turns, the clock, reviews, assignments."""
+"""The rules of a job as short stories, where a table has no room for them: introductions, turns, the clock, undoing,
+reviews, access to the store, blocks, assignments.
+"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from services.jobs.job import decide, evolve, timer
+from shared.contracts.base import Actor, ActorKind, Message
 from shared.contracts.jobs import (
+    AccessStatus,
     AssignMembers,
     CreateJob,
+    DeclineReason,
+    ExpireAccess,
     ExpireJob,
+    GrantAccess,
     Job,
     JobReplied,
     RemindJob,
+    SettleAct,
     Status,
 )
 from shared.contracts.requests import RequestKind
+from shared.decisions import Rejection
 from tests.builders import (
     AIKO,
     BY_MERCHANT,
+    BY_OTHER_MERCHANT,
     BY_PARTNER,
     BY_SYSTEM,
     HOUR,
@@ -27,17 +37,44 @@ from tests.builders import (
     NOW,
     PARTNER_ID,
     REQUEST_ID,
+    UNDO,
+    WINDOW,
     a_job,
     details,
     job_declined,
     replied,
 )
-from tests.jobs.test_job_table import DEADLINE, act, after
+from tests.jobs.rules import GRANTED, SENT, WAYS, Make, Times
+
+TIMES = Times(int(WINDOW.total_seconds()), (24 * 3600, 6 * 3600), int(UNDO.total_seconds()))
+DEADLINE = NOW + WINDOW
+SECOND = timedelta(seconds=1)
+REMIND = RemindJob(due_at=DEADLINE - 24 * HOUR, actor=BY_SYSTEM)
+
+
+def act(name: str, by: Actor) -> Message:
+    """A command by its name in `rules.md`, where it needs no moment of the job."""
+    return SENT[name](by)(None, TIMES)
+
+
+def after(job: Job, command: Message, at: datetime = DEADLINE) -> Job | str:
+    """The job after a command, or the code of the refusal."""
+    decision = decide(job, command, JOB_ID, at)
+    if isinstance(decision, Rejection):
+        return decision.code
+    for fact in decision:
+        job = evolve(job, fact, JOB_ID, at)
+    return job
+
+
+def said(job: Job, command: Message, at: datetime = DEADLINE) -> list[str]:
+    """The names of the facts that follow."""
+    return [type(fact).__name__ for fact in decide(job, command, JOB_ID, at)]
 
 
 def test_the_first_reply_introduces_and_the_second_does_not() -> None:
-    first = decide(a_job(), act("partner-writes", BY_PARTNER), JOB_ID, NOW)
-    second = decide(a_job(Status.REPLIED), act("partner-writes", BY_PARTNER), JOB_ID, NOW)
+    first = decide(a_job(), act("SendMessage", BY_PARTNER), JOB_ID, NOW)
+    second = decide(a_job(Status.REPLIED), act("SendMessage", BY_PARTNER), JOB_ID, NOW)
     assert [fact.first for fact in (*first, *second) if isinstance(fact, JobReplied)] == [True, False]
     introduced = evolve(a_job(), first[0], JOB_ID, NOW + HOUR)
     assert (introduced.introduced, introduced.first_reply_at) == (True, NOW + HOUR)
@@ -45,11 +82,11 @@ def test_the_first_reply_introduces_and_the_second_does_not() -> None:
 
 
 def test_declining_says_who_and_why() -> None:
-    declined = after(a_job(), act("decline", BY_PARTNER))
+    declined = after(a_job(), act("DeclineJob", BY_PARTNER))
     assert (declined.decline.by, declined.decline.reason, declined.decline.note) == ("partner", "timing", "Next year.")
 
 
-@pytest.mark.parametrize("ended", ["mark-inactive", "complete"])
+@pytest.mark.parametrize("ended", ["MarkInactive", "CompleteJob"])
 @pytest.mark.parametrize(
     ("history", "turn"),
     [
@@ -60,25 +97,28 @@ def test_declining_says_who_and_why() -> None:
 )
 def test_reactivating_gives_the_turn_back_to_whose_it_was(history, turn: Status, ended: str) -> None:
     put_aside = after(a_job(turn, *history), act(ended, BY_PARTNER))
-    assert after(put_aside, act("reactivate", BY_PARTNER)).status is turn
+    assert after(put_aside, act("ReactivateJob", BY_PARTNER)).status is turn
 
 
 def test_what_was_said_while_completed_decides_whose_turn_it_is() -> None:
-    completed = after(a_job(Status.COMPLETED), act("merchant-writes", BY_MERCHANT))
+    completed = after(a_job(Status.COMPLETED), act("SendMessage", BY_MERCHANT))
     assert completed.status is Status.COMPLETED
-    assert after(completed, act("reactivate", BY_PARTNER)).status is Status.AWAITING_REPLY
+    assert after(completed, act("ReactivateJob", BY_PARTNER)).status is Status.AWAITING_REPLY
 
 
 def test_a_partner_that_writes_to_an_inactive_job_leaves_it_inactive_and_the_turn_with_the_merchant() -> None:
-    inactive = after(a_job(Status.AWAITING_REPLY), act("mark-inactive", BY_PARTNER))
-    written = after(inactive, act("partner-writes", BY_PARTNER))
-    assert (written.status, after(written, act("reactivate", BY_PARTNER)).status) == (Status.INACTIVE, Status.REPLIED)
+    inactive = after(a_job(Status.AWAITING_REPLY), act("MarkInactive", BY_PARTNER))
+    written = after(inactive, act("SendMessage", BY_PARTNER))
+    assert (written.status, after(written, act("ReactivateJob", BY_PARTNER)).status) == (
+        Status.INACTIVE,
+        Status.REPLIED,
+    )
 
 
 def test_a_job_is_reviewed_once() -> None:
-    reviewed = after(a_job(Status.COMPLETED), act("review", BY_MERCHANT))
+    reviewed = after(a_job(Status.COMPLETED), act("ReviewJob", BY_MERCHANT))
     assert reviewed.review.rating == 5
-    assert after(reviewed, act("review", BY_MERCHANT)) == "already_reviewed"
+    assert after(reviewed, act("ReviewJob", BY_MERCHANT)) == "already_reviewed"
 
 
 @pytest.mark.parametrize("status", [Status.NEW, Status.OPENED])
@@ -98,9 +138,9 @@ def test_a_job_expires_by_the_logs_time_and_by_this_very_deadline(status: Status
 
 
 def test_a_merchants_message_does_not_stop_the_clock_of_a_direct_job() -> None:
-    job = after(a_job(kind=RequestKind.DIRECT), act("merchant-writes", BY_MERCHANT), NOW)
+    job = after(a_job(kind=RequestKind.DIRECT), act("SendMessage", BY_MERCHANT), NOW)
     assert timer(job) is not None
-    assert after(job, act("72-h-pass", BY_SYSTEM)).status is Status.EXPIRED
+    assert after(job, ExpireJob(deadline=DEADLINE, actor=BY_SYSTEM)).status is Status.EXPIRED
 
 
 def test_the_clock_reminds_twice_and_then_expires() -> None:
@@ -117,14 +157,14 @@ def test_the_clock_reminds_twice_and_then_expires() -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status not in (Status.NEW, Status.OPENED)])
 def test_a_job_that_was_answered_or_closed_has_no_clock(status: Status) -> None:
     assert timer(a_job(status)) is None
-    assert after(a_job(status), act("remind", BY_SYSTEM)) == "not_due"
+    assert after(a_job(status), REMIND) == "not_due"
 
 
 def test_a_reminder_comes_once_and_not_too_early() -> None:
     due = DEADLINE - 24 * HOUR
-    assert after(a_job(), act("remind", BY_SYSTEM), due - timedelta(milliseconds=1)) == "not_due"
-    reminded = after(a_job(), act("remind", BY_SYSTEM), due)
-    assert after(reminded, act("remind", BY_SYSTEM), due) == "not_due"
+    assert after(a_job(), REMIND, due - timedelta(milliseconds=1)) == "not_due"
+    reminded = after(a_job(), REMIND, due)
+    assert after(reminded, REMIND, due) == "not_due"
 
 
 def test_a_reminder_that_would_lie_before_the_creation_is_left_out() -> None:
@@ -148,7 +188,7 @@ def after_created(command: CreateJob) -> Job:
 
 def test_a_job_that_does_not_exist_decides_nothing() -> None:
     with pytest.raises(ValueError, match="There is no job"):
-        decide(None, act("open", BY_PARTNER), JOB_ID, NOW)
+        decide(None, act("OpenJob", BY_PARTNER), JOB_ID, NOW)
 
 
 def test_assigning_tells_who_is_new_and_the_same_again_changes_nothing() -> None:
@@ -161,4 +201,246 @@ def test_assigning_tells_who_is_new_and_the_same_again_changes_nothing() -> None
 
 def test_a_merchant_that_was_introduced_may_read_that_it_was_declined() -> None:
     declined = a_job(Status.DECLINED, replied(), job_declined())
-    assert after(declined, act("merchant-writes", BY_MERCHANT)) == "declined"
+    assert after(declined, act("SendMessage", BY_MERCHANT)) == "declined"
+
+
+def test_a_stranger_to_a_matched_job_learns_nothing_about_introductions() -> None:
+    assert after(a_job(), act("SendMessage", BY_OTHER_MERCHANT)) == "forbidden"
+
+
+# What can be taken back for a moment.
+
+DECLINE = act("DeclineJob (can be undone)", BY_PARTNER)
+COMPLETE = act("CompleteJob (can be undone)", BY_PARTNER)
+ASIDE = act("MarkInactive (can be undone)", BY_PARTNER)
+
+
+def settle(job: Job, at: datetime) -> Job | str:
+    """What the clock says when the act holds, as often and as late as it says it."""
+    return after(job, SettleAct(due_at=NOW + UNDO, actor=BY_SYSTEM), at)
+
+
+@pytest.mark.parametrize(
+    ("command", "end"), [(DECLINE, Status.DECLINED), (COMPLETE, Status.COMPLETED), (ASIDE, Status.INACTIVE)]
+)
+def test_nobody_is_told_of_an_act_before_it_holds(command: Message, end: Status) -> None:
+    job = a_job(Status.REPLIED)
+    pending = after(job, command, NOW)
+    assert said(job, command, NOW) == ["ActDelayed"]
+    assert pending.model_copy(update={"pending": None}) == job
+    assert settle(pending, NOW + UNDO - SECOND) == "not_due"
+    held = settle(pending, NOW + UNDO)
+    assert (held.status, held.pending) == (end, None)
+
+
+def test_what_was_taken_back_never_happened() -> None:
+    job = a_job()
+    pending = after(job, DECLINE, NOW)
+    assert after(pending, act("UndoAct", BY_PARTNER), NOW + SECOND) == job
+    assert after(job, act("UndoAct", BY_PARTNER)) == "nothing_to_undo"
+
+
+def test_the_clock_may_say_twice_and_late_that_an_act_holds() -> None:
+    pending = after(a_job(), DECLINE, NOW)
+    declined = settle(pending, NOW + HOUR)
+    assert declined.status is Status.DECLINED
+    assert settle(declined, NOW + HOUR) == "not_due"
+
+
+def test_the_clock_that_comes_late_does_not_mean_the_next_act() -> None:
+    undone = after(after(a_job(), DECLINE, NOW), act("UndoAct", BY_PARTNER), NOW + SECOND)
+    again = after(undone, DECLINE, NOW + 2 * SECOND)
+    assert settle(again, NOW + UNDO + 2 * SECOND) == "not_due"
+
+
+def test_a_decline_that_waits_while_the_deadline_passes_is_a_decline() -> None:
+    opened = a_job(Status.OPENED)
+    pending = after(opened, DECLINE, DEADLINE - SECOND)
+    declined = after(pending, ExpireJob(deadline=DEADLINE, actor=BY_SYSTEM), DEADLINE)
+    assert (declined.status, declined.decline.reason) == (Status.DECLINED, DeclineReason.TIMING)
+    assert said(pending, ExpireJob(deadline=DEADLINE, actor=BY_SYSTEM)) == ["JobDeclined"]
+
+
+def test_who_has_just_declined_does_not_write_and_the_merchant_may() -> None:
+    pending = after(a_job(Status.REPLIED), DECLINE, NOW)
+    assert after(pending, act("SendMessage", BY_PARTNER), NOW) == "act_pending"
+    written = after(pending, act("SendMessage", BY_MERCHANT), NOW + SECOND)
+    assert (written.status, written.pending) == (Status.AWAITING_REPLY, pending.pending)
+    assert settle(written, NOW + UNDO).status is Status.DECLINED
+
+
+def test_a_merchants_decline_holds_at_once_whatever_the_partner_was_about_to_do() -> None:
+    pending = after(a_job(Status.REPLIED), COMPLETE, NOW)
+    declined = after(pending, act("DeclineJob (can be undone)", BY_MERCHANT), NOW)
+    assert (declined.status, declined.decline.by, declined.pending) == (Status.DECLINED, ActorKind.MERCHANT, None)
+    assert after(declined, act("UndoAct", BY_PARTNER), NOW) == "nothing_to_undo"
+
+
+# Which timer comes next.
+
+
+def test_the_clock_of_a_declined_job_is_first_the_undo_and_then_none() -> None:
+    pending = after(a_job(), DECLINE, NOW)
+    assert timer(pending) == ("settle", NOW + UNDO)
+    assert timer(settle(pending, NOW + UNDO)) is None
+    assert timer(after(pending, act("UndoAct", BY_PARTNER), NOW)) == ("remind", DEADLINE - 24 * HOUR)
+
+
+def test_a_deadline_that_is_nearer_than_the_undo_comes_first() -> None:
+    late = DEADLINE - SECOND
+    reminded = after(after(a_job(), REMIND, late), DECLINE, late)
+    assert timer(reminded) == ("expire", DEADLINE)
+
+
+def test_a_grant_has_its_clock_in_every_status_and_an_act_comes_before_it() -> None:
+    granted = granted_job()
+    ends = NOW + timedelta(days=30)
+    assert timer(granted) == timer(after(granted, act("CompleteJob", BY_PARTNER), NOW)) == ("end-access", ends)
+    assert timer(after(granted, COMPLETE, NOW)) == ("settle", NOW + UNDO)
+    assert timer(after(granted, act("RevokeAccess", BY_MERCHANT), NOW)) is None
+
+
+# Reviews.
+
+
+def reviewed_job() -> Job:
+    return after(a_job(Status.COMPLETED), act("ReviewJob", BY_MERCHANT), NOW)
+
+
+def test_a_review_can_be_edited_for_fourteen_days() -> None:
+    fortnight = NOW + timedelta(days=14)
+    edited = after(reviewed_job(), act("EditReview", BY_MERCHANT), fortnight)
+    assert (edited.review.rating, edited.review.at, edited.review.edited_at) == (4, NOW, fortnight)
+    late = fortnight + timedelta(milliseconds=1)
+    assert after(reviewed_job(), act("EditReview", BY_MERCHANT), late) == "too_late"
+    assert after(edited, act("EditReview", BY_MERCHANT), late) == "too_late", "Editing does not start the time anew."
+
+
+def test_a_review_is_answered_once_and_an_edit_keeps_the_answer() -> None:
+    answered = after(reviewed_job(), act("AnswerReview", BY_PARTNER))
+    assert after(answered, act("AnswerReview", BY_PARTNER)) == "already_answered"
+    assert after(answered, act("EditReview", BY_MERCHANT)).review.answer == "Thank you."
+
+
+def test_nobody_reviews_their_own_organisation() -> None:
+    assert after(a_job(Status.COMPLETED), act("ReviewJob (of its own team)", BY_MERCHANT)) == "own_review"
+
+
+def test_the_partner_asks_for_a_review_once() -> None:
+    asked = after(a_job(Status.COMPLETED), act("AskReview", BY_PARTNER))
+    assert asked.review_asked_at == DEADLINE
+    assert after(asked, act("AskReview", BY_PARTNER)) == "already_asked"
+    assert after(asked, act("ReviewJob", BY_MERCHANT)).review.rating == 5
+
+
+# Access to the merchant's store.
+
+
+def along(job: Job, way: tuple[Make, ...]) -> Job:
+    for make in way:
+        job = after(job, make(job, TIMES), NOW)
+    return job
+
+
+def granted_job() -> Job:
+    return along(a_job(), GRANTED)
+
+
+def test_access_is_requested_only_after_the_merchant_has_consented() -> None:
+    asked = after(a_job(Status.REPLIED), act("AskAccess", BY_PARTNER))
+    assert after(asked, act("RequestAccess", BY_PARTNER)) == "consent_missing"
+    consented = after(asked, act("ConsentAccess", BY_MERCHANT))
+    assert after(consented, act("RequestAccess", BY_PARTNER)).access.status is AccessStatus.REQUESTED
+
+
+def test_an_earlier_consent_does_not_hold_for_the_next_request() -> None:
+    revoked = after(granted_job(), act("RevokeAccess", BY_MERCHANT))
+    assert after(revoked, act("RequestAccess", BY_PARTNER)) == "consent_missing"
+    asked_again = after(revoked, act("AskAccess", BY_PARTNER))
+    assert (asked_again.access.permissions, asked_again.access.expires_at) == ((), None)
+    assert after(asked_again, act("RequestAccess", BY_PARTNER)) == "consent_missing"
+
+
+def test_a_grant_runs_out_after_the_days_that_were_requested() -> None:
+    granted, ends = granted_job(), NOW + timedelta(days=30)
+    assert granted.access.expires_at == ends
+    expire = ExpireAccess(expires_at=ends, actor=BY_SYSTEM)
+    assert after(granted, expire, ends - SECOND) == "not_due"
+    assert after(granted, expire, ends).access.status is AccessStatus.EXPIRED
+
+
+@pytest.mark.parametrize("by", [BY_PARTNER, BY_MERCHANT])
+def test_either_side_revokes_and_a_grant_that_comes_later_is_refused(by: Actor) -> None:
+    requested = along(a_job(), GRANTED[:-1])
+    revoked = after(requested, act("RevokeAccess", by))
+    assert revoked.access.status is AccessStatus.REVOKED
+    granted = GrantAccess(requested_at=requested.access.requested_at, actor=BY_SYSTEM)
+    assert after(revoked, granted) == "wrong_access"
+    assert after(revoked, act("RevokeAccess", by)) == "wrong_access"
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        act("DeclineJob", BY_PARTNER),
+        act("DeclineJob", BY_MERCHANT),
+        act("CloseJob (withdrawn)", BY_SYSTEM),
+        act("CloseJob (blocked)", BY_SYSTEM),
+    ],
+    ids=["declined", "declined by the merchant", "withdrawn", "blocked"],
+)
+def test_whoever_closes_a_job_takes_the_key_back(ends: Message) -> None:
+    assert after(granted_job(), ends).access.status is AccessStatus.REVOKED
+
+
+def test_a_decline_takes_the_key_back_when_it_holds_and_not_before() -> None:
+    pending = after(granted_job(), DECLINE, NOW)
+    assert pending.access.status is AccessStatus.GRANTED
+    assert settle(pending, NOW + UNDO).access.status is AccessStatus.REVOKED
+
+
+# Withdrawn, blocked, unassigned.
+
+
+@pytest.mark.parametrize("reason", [DeclineReason.WITHDRAWN, DeclineReason.BLOCKED])
+def test_what_the_merchant_did_elsewhere_closes_an_open_job(reason: DeclineReason) -> None:
+    closed = after(a_job(), act(f"CloseJob ({reason})", BY_SYSTEM))
+    assert (closed.status, closed.decline.by, closed.decline.reason) == (Status.DECLINED, ActorKind.MERCHANT, reason)
+    assert closed.blocked == (reason is DeclineReason.BLOCKED)
+
+
+def test_a_block_ends_the_conversation_of_a_completed_job_and_leaves_it_completed() -> None:
+    granted = after(granted_job(), act("CompleteJob", BY_PARTNER))
+    blocked = after(granted, act("CloseJob (blocked)", BY_SYSTEM))
+    assert (blocked.status, blocked.access.status) == (Status.COMPLETED, AccessStatus.REVOKED)
+    assert after(blocked, act("SendMessage", BY_MERCHANT)) == after(blocked, act("AskAccess", BY_PARTNER)) == "closed"
+    assert after(blocked, act("ReviewJob", BY_MERCHANT)).review.rating == 5
+    assert said(blocked, act("CloseJob (blocked)", BY_SYSTEM)) == []
+
+
+def test_a_request_that_is_withdrawn_leaves_what_is_completed_alone() -> None:
+    assert after(a_job(Status.COMPLETED), act("CloseJob (withdrawn)", BY_SYSTEM)) == "wrong_status"
+
+
+def test_who_leaves_the_team_is_assigned_no_more_and_nobody_is_new() -> None:
+    job = a_job(assignees=(AIKO, KEN))
+    (left,) = decide(job, act("UnassignMember", BY_SYSTEM), JOB_ID, NOW)
+    assert (left.member_ids, left.added) == ((KEN,), ())
+    assert said(a_job(assignees=(KEN,)), act("UnassignMember", BY_SYSTEM)) == []
+
+
+def test_an_answer_to_an_earlier_request_is_none_to_this_one() -> None:
+    first = along(a_job(), GRANTED[:-1])
+    again = ("RevokeAccess", "AskAccess", "ConsentAccess", "RequestAccess")
+    second = first
+    for number, name in enumerate(again):
+        second = after(second, act(name, BY_MERCHANT if name == "ConsentAccess" else BY_PARTNER), NOW + number * SECOND)
+    late = GrantAccess(requested_at=first.access.requested_at, actor=BY_SYSTEM)
+    assert after(second, late) == "wrong_access"
+    assert second.access.requested_at > first.access.requested_at
+
+
+def test_a_review_is_edited_and_answered_also_when_the_job_goes_on() -> None:
+    going_on = along(a_job(), WAYS["reviewed, then reactivated"])
+    assert after(going_on, act("EditReview", BY_MERCHANT), NOW).review.rating == 4
+    assert after(going_on, act("AnswerReview", BY_PARTNER), NOW).review.answer == "Thank you."

@@ -7,15 +7,15 @@ from datetime import datetime
 import pytest
 
 from services.jobs.job import decide, evolve
-from shared.contracts.base import Message
-from shared.contracts.jobs import COMMANDS, EVENTS, Job, Status
+from shared.contracts.base import Message, derived_id
+from shared.contracts.jobs import EVENTS, Job, Status
 from shared.contracts.requests import RequestKind
 from shared.decisions import Rejection
 from tests.builders import JOB_ID, NOW, REQUEST_ID, UNDO, WINDOW, a_creation, a_job
 from tests.jobs.rules import (
     ACTORS,
     HEADINGS,
-    OTHER_REQUEST,
+    NAMES,
     SENT,
     WAYS,
     Cell,
@@ -25,13 +25,13 @@ from tests.jobs.rules import (
     code_of,
     command_of,
     creation_rows,
+    name_of,
     seen,
     tables,
 )
 
 TIMES = Times(int(WINDOW.total_seconds()), (24 * 3600, 6 * 3600), int(UNDO.total_seconds()))
 CELLS = cells()
-NAMES = {kind.__name__ for kind in COMMANDS} - {"CreateJob"}
 
 
 def walk(cell: Cell) -> tuple[Job, datetime]:
@@ -68,8 +68,8 @@ def test_every_cell_is_as_the_file_says(table: str) -> None:
         code = code_of(decision)
         facts = [] if code else decision
         after = _evolved(before, facts, at)
-        found = seen(cell, before, after, [type(fact).__name__ for fact in facts], code)
-        if found != (cell.text, cell.facts):
+        found = seen(before, after, [type(fact).__name__ for fact in facts], code, of_access=cell.of_access)
+        if found != cell.expected:
             differences.append(f"{cell}: the file says {cell.text} {cell.facts}, the rules {found}")
         if not facts:
             assert after is before
@@ -82,7 +82,7 @@ def test_every_cell_is_as_the_file_says(table: str) -> None:
 
 @pytest.mark.parametrize("row", creation_rows(), ids=lambda row: f"{row['command']} by {row['by']}")
 def test_a_job_is_created_once_and_by_matching_alone(row: dict[str, str]) -> None:
-    request_id = OTHER_REQUEST if row["command"].endswith("(of another request)") else REQUEST_ID
+    request_id = derived_id("another request") if row["command"].endswith("(of another request)") else REQUEST_ID
     command = a_creation(request_id, actor=ACTORS[row["by"]])
     for where in list(row)[3:]:
         job = None if where == "no job yet" else a_job(Status(where.lower()))
@@ -101,9 +101,7 @@ def test_no_command_actor_or_status_is_without_its_cell() -> None:
         if cell.table in HEADINGS:
             rows[cell.who, cell.kind, cell.where].add(command_of(cell.sent))
     places = [*tables()["The partner"][0]][2:]
-    assert {place.removesuffix(" after a reply") for place in places} == {
-        {"awaiting_reply": "Awaiting reply"}.get(status, status.capitalize()) for status in Status
-    }
+    assert {place.removesuffix(" after a reply") for place in places} == {name_of(status) for status in Status}
     assert set(rows) == {(who, kind, place) for who in ACTORS for kind in RequestKind for place in places}
     assert {place: NAMES - named for place, named in rows.items() if named != NAMES} == {}
     assert {command_of(sent) for sent in SENT} == NAMES
@@ -124,5 +122,4 @@ def test_every_fact_of_a_job_comes_from_some_cell() -> None:
 def test_a_way_ends_where_it_says() -> None:
     for cell in CELLS:
         if cell.table in HEADINGS:
-            name = cell.where.removesuffix(" after a reply").lower().replace(" ", "_")
-            assert walk(cell)[0].status == name
+            assert name_of(walk(cell)[0].status) == cell.where.removesuffix(" after a reply")

@@ -1,0 +1,45 @@
+"""The jobs service with its one loop and nothing beside it, as a process of its own: what reacts to other services is
+left out, and the clock too, unless `JOBS_TICK` says how often it looks.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.processes import ManagedProcess
+from services.jobs import timers
+from services.jobs.main import JOB
+from shared.lease import Lease
+from shared.process import run
+from shared.service import Service
+from shared.settings import Settings
+from tests.live.process import ServiceProcess
+
+TICK = "JOBS_TICK"
+
+
+class JobsAlone(ServiceProcess):
+    def __init__(self, environ: Mapping[str, str], folder: Path, *, tick: float = 0.0) -> None:
+        super().__init__("jobs", environ, folder)
+        self.process = ManagedProcess(
+            "jobs",
+            [sys.executable, "-m", "tests.live.jobs_alone"],
+            log_file=folder / "jobs.log",
+            cwd=Path(__file__).parents[2],
+            env={**environ, "JOBWIRE_PORT": str(self.port), "JOBWIRE_LOG_LEVEL": "WARNING", TICK: str(tick)},
+        )
+
+
+def build(service: Service) -> None:
+    service.owns(JOB)
+    jobs = service.database["jobs"]
+    service.prepares(lambda: timers.prepare(jobs))
+    if every := float(os.environ[TICK]):
+        lease = Lease(service.database["leases"], "timers", seconds=10)
+        scanner = timers.Timers(jobs, lease, service.publisher, service.clock, service.metrics)
+        service.repeats("timers", scanner.tick, every=every)
+
+
+if __name__ == "__main__":
+    run("jobs", build, Settings())
