@@ -205,7 +205,7 @@ EXPIRED = (DEADLINE, *_system("ExpireJob"))
 ASKED = (*REPLY, *_partner("AskAccess"))
 CONSENTED = (*ASKED, *_merchant("ConsentAccess"))
 REQUESTED = (*CONSENTED, *_partner("RequestAccess"))
-GRANTED = (*REQUESTED, *_system("GrantAccess"))
+GRANTED = (*REQUESTED, REQUESTED_AT, *_system("GrantAccess"))
 REVIEWED = (*COMPLETED, *_merchant("ReviewJob"))
 BLOCKED = _system("CloseJob (blocked)")
 
@@ -228,7 +228,7 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "consented": CONSENTED,
     "requested": REQUESTED,
     "granted": GRANTED,
-    "denied": (*REQUESTED, *_system("DenyAccess")),
+    "denied": (*REQUESTED, REQUESTED_AT, *_system("DenyAccess")),
     "revoked": (*GRANTED, *_merchant("RevokeAccess")),
     "expired": (*GRANTED, GRANT_ENDS, *_system("ExpireAccess")),
     "not reviewed": COMPLETED,

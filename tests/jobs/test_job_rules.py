@@ -44,7 +44,7 @@ from tests.builders import (
     job_declined,
     replied,
 )
-from tests.jobs.rules import GRANTED, SENT, WAYS, Make, Times
+from tests.jobs.rules import GRANTED, REQUESTED, SENT, WAYS, Step, Times, Until
 
 TIMES = Times(int(WINDOW.total_seconds()), (24 * 3600, 6 * 3600), int(UNDO.total_seconds()))
 DEADLINE = NOW + WINDOW
@@ -336,9 +336,10 @@ def test_the_partner_asks_for_a_review_once() -> None:
 # Access to the merchant's store.
 
 
-def along(job: Job, way: tuple[Make, ...]) -> Job:
-    for make in way:
-        job = after(job, make(job, TIMES), NOW)
+def along(job: Job, way: tuple[Step, ...]) -> Job:
+    """The job after these commands, all of them now: what a way waits for is not late here."""
+    for step in way:
+        job = job if isinstance(step, Until) else after(job, step(job, TIMES), NOW)
     return job
 
 
@@ -371,7 +372,7 @@ def test_a_grant_runs_out_after_the_days_that_were_requested() -> None:
 
 @pytest.mark.parametrize("by", [BY_PARTNER, BY_MERCHANT])
 def test_either_side_revokes_and_a_grant_that_comes_later_is_refused(by: Actor) -> None:
-    requested = along(a_job(), GRANTED[:-1])
+    requested = along(a_job(), REQUESTED)
     revoked = after(requested, act("RevokeAccess", by))
     assert revoked.access.status is AccessStatus.REVOKED
     granted = GrantAccess(requested_at=requested.access.requested_at, actor=BY_SYSTEM)
@@ -430,7 +431,7 @@ def test_who_leaves_the_team_is_assigned_no_more_and_nobody_is_new() -> None:
 
 
 def test_an_answer_to_an_earlier_request_is_none_to_this_one() -> None:
-    first = along(a_job(), GRANTED[:-1])
+    first = along(a_job(), REQUESTED)
     again = ("RevokeAccess", "AskAccess", "ConsentAccess", "RequestAccess")
     second = first
     for number, name in enumerate(again):

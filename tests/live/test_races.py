@@ -44,7 +44,7 @@ from tests.live.log import Log, log_of, put, until
 from tests.servers import environ_of, settings_for
 
 RACES = 10_000
-FIRST, LAST = 8, 27
+FIRST, LAST = 8, 33
 """Seconds after its creation that a job's deadline passes: the first when all are created, the others spread."""
 TICK = 0.02
 """Far more often than the service looks, so that the two commands really meet."""
