@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import ASKED
@@ -13,7 +13,7 @@ from services.gateway.api.desks import PartnerDesk
 from services.gateway.api.views import JobView
 from services.gateway.attachments import Attachments
 from services.gateway.signed_in import SignedIn
-from shared.contracts.base import ActorKind, Text
+from shared.contracts.base import ActorKind
 from shared.contracts.jobs import (
     PARTNERS_REASONS,
     AddComment,
@@ -34,25 +34,25 @@ from shared.contracts.jobs import (
     SendMessage,
     UndoAct,
 )
-from shared.http import field_problem
+from shared.http import Body, GivenNote, GivenText, field_problem
 
 
-class Words(BaseModel):
-    text: Text
+class Words(Body):
+    text: GivenText
 
 
-class MessageBody(BaseModel):
+class MessageBody(Body):
     """`attachment_ids` are uploads of yours to this job."""
 
-    text: Text
-    attachment_ids: Annotated[list[UUID], Field(max_length=10)] = []
+    text: GivenText
+    attachment_ids: list[UUID] = Field(default_factory=list, max_length=10)
 
 
-class CommentBody(BaseModel):
+class CommentBody(Body):
     """`mentions` are members of your team who are mailed about it."""
 
-    text: Text
-    mentions: Annotated[list[UUID], Field(max_length=50)] = []
+    text: GivenText
+    mentions: list[UUID] = Field(default_factory=list, max_length=50)
 
 
 def _for_people(reason: DeclineReason) -> DeclineReason:
@@ -61,22 +61,22 @@ def _for_people(reason: DeclineReason) -> DeclineReason:
     return reason
 
 
-class DeclineBody(BaseModel):
+class DeclineBody(Body):
     reason: Annotated[
         DeclineReason, AfterValidator(_for_people), Field(json_schema_extra={"enum": sorted(PARTNERS_REASONS)})
     ]
-    note: Annotated[str, Field(max_length=1000)] = ""
+    note: GivenNote = ""
 
 
-class Assignees(BaseModel):
+class Assignees(Body):
     member_ids: Annotated[list[UUID], Field(max_length=100)]
 
 
-class NoteBody(BaseModel):
-    note: Annotated[str, Field(max_length=1000)] = ""
+class NoteBody(Body):
+    note: GivenNote = ""
 
 
-class AccessBody(BaseModel):
+class AccessBody(Body):
     permissions: Annotated[list[Permission], Field(min_length=1, max_length=20)]
     days: Annotated[int, Field(ge=1, le=365)] = 30
 

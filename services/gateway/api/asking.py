@@ -1,27 +1,25 @@
 """From an HTTP request to a command and back: ids that make a retry harmless, and answers as DESIGN §4 says."""
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import Depends, Header
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.api.answers import Stored
 from shared.commands import Applied, Commander, Rejected, Unanswered
 from shared.contracts.base import Message, derived_id
 from shared.http import Problem
 from shared.topics import Topic
 
 
+@dataclass(frozen=True)
 class Origin:
     """Where a command comes from: the sender's own key for it, and the trace it belongs to."""
 
-    def __init__(
-        self,
-        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-        traceparent: Annotated[str | None, Header(max_length=60)] = None,
-    ) -> None:
-        self.key = idempotency_key
-        self.traceparent = traceparent
+    key: str | None = None
+    traceparent: str | None = None
 
     def command_id(self, who: str, what: str, subject: UUID) -> UUID:
         """The same key from the same person for the same thing is the same command, however often it is sent."""
@@ -30,7 +28,15 @@ class Origin:
         return derived_id("idempotency", who, what, subject, self.key)
 
 
-OriginHeader = Annotated[Origin, Depends()]
+async def origin_of(
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    traceparent: Annotated[str | None, Header(max_length=60)] = None,
+) -> Origin:
+    """Asynchronous, because FastAPI gives anything else to a thread."""
+    return Origin(idempotency_key, traceparent)
+
+
+OriginHeader = Annotated[Origin, Depends(origin_of)]
 
 
 async def asked(  # noqa: PLR0913 - a command and where its answer goes, named
@@ -50,7 +56,7 @@ async def asked(  # noqa: PLR0913 - a command and where its answer goes, named
         case Rejected(code=code, reason=reason):
             raise Problem(403 if code == "forbidden" else 409, code, reason)
         case Unanswered(command_id=command_id):
-            body: dict[str, Any] = {"command_id": str(command_id), "status_url": location}
-            return JSONResponse(body, 202, headers={"Location": location})
+            stored = Stored(command_id=command_id, status_url=location)
+            return JSONResponse(stored.model_dump(mode="json"), 202, headers={"Location": location})
         case Applied():
             return answer

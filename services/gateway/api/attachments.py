@@ -6,7 +6,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
@@ -14,14 +14,26 @@ from services.gateway.accounts import Membership, Merchant
 from services.gateway.api.answers import READ, Answers
 from services.gateway.api.asking import OriginHeader
 from services.gateway.attachments import MAX_FILE_BYTES, Attachments, Uploader, file_problem
-from services.gateway.file_types import ALLOWED
+from services.gateway.file_types import (
+    ALLOWED,
+    GIF,
+    JPEG,
+    MP4,
+    OFFICE,
+    OPEN_DOCUMENT,
+    PDF,
+    PNG,
+    TEXT,
+    WEBP,
+    ZIP,
+)
 from services.gateway.read.reading import Reading
 from services.gateway.read.tenants import member_tenant, merchant_tenant
 from services.gateway.signed_in import SignedIn
 from shared.contracts.base import ActorKind
 from shared.contracts.jobs import Attachment
 from shared.files import StoredFile
-from shared.http import Problem
+from shared.http import Problem, field_problem
 
 LARGER_BODIES: Mapping[str, int] = {"/attachments": MAX_FILE_BYTES + 64 * 1024}
 """Where a request may be as large as a file with a form around it."""
@@ -45,6 +57,7 @@ UPLOAD: dict[str, Any] = {
                     "schema": {
                         "type": "object",
                         "required": ["file"],
+                        "additionalProperties": False,
                         "properties": {"file": {"type": "string", "format": "binary"}},
                     }
                 }
@@ -52,7 +65,8 @@ UPLOAD: dict[str, Any] = {
         }
     },
 }
-_FILE: Answers = {200: {"description": "The file.", "content": {"application/octet-stream": {}}}}
+_TYPES = (PNG, JPEG, GIF, WEBP, PDF, MP4, ZIP, *OFFICE.values(), *OPEN_DOCUMENT, *TEXT)
+_FILE: Answers = {200: {"description": "The file.", "content": {one.media_type: {} for one in _TYPES}}}
 DOWNLOAD: dict[str, Any] = {"response_class": StreamingResponse, "responses": {**READ, **_FILE}}
 
 
@@ -74,7 +88,7 @@ def attachments_api(attachments: Attachments, reading: Reading, signed_in: Signe
         upload_id = origin.command_id(str(who.by), Attachment.__name__, who.job_id)
         try:
             async with request.form(max_files=1, max_fields=8) as form:
-                return await attachments.take(who, _file_in(form.get("file")), upload_id)
+                return await attachments.take(who, _file_in(form), upload_id)
         except ClientDisconnect:
             raise Problem(400, "bad_request", "The upload broke off.") from None
 
@@ -101,7 +115,11 @@ def attachments_api(attachments: Attachments, reading: Reading, signed_in: Signe
     return router
 
 
-def _file_in(field: object) -> UploadFile:
+def _file_in(form: FormData) -> UploadFile:
+    for name in form:
+        if name != "file":
+            raise field_problem([{"field": name, "message": "Send `file` and nothing else.", "code": "extra"}])
+    field = form.get("file")
     if not isinstance(field, UploadFile):
         raise file_problem("Send the file as the field `file` of a multipart form.", "missing")
     return field

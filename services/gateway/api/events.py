@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from services.gateway.api.answers import SESSION
 from services.gateway.live import Hub, Listener
 from services.gateway.read.tenants import member_tenant
 from services.gateway.signed_in import SignedIn
@@ -15,7 +16,7 @@ from services.gateway.signed_in import SignedIn
 def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["live"])
 
-    @router.get("/events", response_class=EventSourceResponse)
+    @router.get("/events", response_class=EventSourceResponse, responses=SESSION)
     async def events(
         who: Annotated[Any, Depends(signed_in.somebody)],
         last_event_id: Annotated[str | None, Header(max_length=100)] = None,

@@ -18,25 +18,25 @@ from services.gateway.read.tenants import member_tenant
 from services.gateway.signed_in import SignedIn
 from shared.contracts.jobs import Status
 from shared.contracts.requests import RequestKind
-from shared.http import field_problem
+from shared.http import Body, field_problem
 
 NO_NUL = r"^[^\x00]*$"
 MinVersion = Annotated[int, Query(ge=0, le=2**53, description="Wait for this version: what you have just written.")]
 
 
-class Filters:
-    """The filters of a list, from the query."""
+async def filters(
+    status: Annotated[list[Status] | None, Query(max_length=8)] = None,
+    assignee: Annotated[UUID | None, Query(description="Assigned to this member")] = None,
+    kind: RequestKind | None = None,
+    *,
+    unassigned: Annotated[bool, Query(description="Assigned to nobody")] = False,
+    due_soon: Annotated[bool, Query(description="Unanswered, with less than a day left")] = False,
+) -> Wanted:
+    """The filters of a list, from the query. Asynchronous, because FastAPI gives anything else to a thread."""
+    return Wanted(status or (), assignee, unassigned, kind, due_soon)
 
-    def __init__(
-        self,
-        status: Annotated[list[Status] | None, Query(max_length=8)] = None,
-        assignee: Annotated[UUID | None, Query(description="Assigned to this member")] = None,
-        kind: RequestKind | None = None,
-        *,
-        unassigned: Annotated[bool, Query(description="Assigned to nobody")] = False,
-        due_soon: Annotated[bool, Query(description="Unanswered, with less than a day left")] = False,
-    ) -> None:
-        self.wanted = Wanted(status or (), assignee, unassigned, kind, due_soon)
+
+Filters = Annotated[Wanted, Depends(filters)]
 
 
 class Counts(BaseModel):
@@ -46,7 +46,7 @@ class Counts(BaseModel):
     by_status: dict[Status, int]
 
 
-class ReadBody(BaseModel):
+class ReadBody(Body):
     """`version` is the job's version that was on the screen."""
 
     version: Annotated[int, Field(ge=1, le=2**53)]
@@ -59,7 +59,7 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
     @router.get("/jobs")
     async def list_jobs(  # noqa: PLR0913, PLR0917 - what a list is asked for
         member: Member,
-        filters: Annotated[Filters, Depends()],
+        wanted: Filters,
         q: Annotated[str, Query(max_length=200, pattern=NO_NUL)] = "",
         sort: Sort = Sort.NEWEST,
         cursor: Annotated[str | None, Query(max_length=400)] = None,
@@ -72,18 +72,18 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
                 [{"field": "query.sort", "message": "What is found is sorted newest first.", "code": "not_with_q"}]
             )
         page = (
-            await inbox.found(tenant, q, filters.wanted, cursor, limit)
+            await inbox.found(tenant, q, wanted, cursor, limit)
             if q.strip()
-            else await inbox.page(tenant.query(), filters.wanted, sort, cursor, limit)
+            else await inbox.page(tenant.query(), wanted, sort, cursor, limit)
         )
         unread = await marks.unread(member.member.member_id, page.jobs)
         jobs = [listed(job, unread[job.job_id], page.found.get(job.job_id, [])) for job in page.jobs]
         return Jobs(jobs=jobs, next_cursor=page.next_cursor)
 
     @router.get("/jobs/counts")
-    async def counts(member: Member, filters: Annotated[Filters, Depends()]) -> Counts:
+    async def counts(member: Member, wanted: Filters) -> Counts:
         """How many jobs there are, by status."""
-        by_status = await inbox.counts(member_tenant(member).query(), filters.wanted)
+        by_status = await inbox.counts(member_tenant(member).query(), wanted)
         return Counts(total=sum(by_status.values()), by_status=by_status)
 
     @router.get("/jobs/{job_id}", responses=READ)

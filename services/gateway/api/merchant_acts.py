@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.gateway.accounts import Merchant
 from services.gateway.api.acts import DeclineBody, MessageBody
@@ -15,7 +15,7 @@ from services.gateway.api.views import MerchantJobView
 from services.gateway.attachments import Attachments
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
-from shared.contracts.base import ActorKind, Text, address_key
+from shared.contracts.base import ActorKind, address_key
 from shared.contracts.jobs import (
     ConsentAccess,
     DeclineJob,
@@ -26,11 +26,12 @@ from shared.contracts.jobs import (
     RevokeAccess,
     SendMessage,
 )
+from shared.http import Body, GivenText
 
 
-class ReviewBody(BaseModel):
+class ReviewBody(Body):
     rating: Annotated[int, Field(ge=1, le=5)]
-    text: Text
+    text: GivenText
 
 
 def merchant_acts_api(desk: MerchantDesk, reading: Reading, attachments: Attachments, signed_in: SignedIn) -> APIRouter:

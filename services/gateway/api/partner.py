@@ -17,8 +17,9 @@ from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
 from shared.clock import Clock
 from shared.commands import Commander
-from shared.contracts.base import Actor, ActorKind, Line, Locale, Message, Money, Text, WebUrl, derived_id
+from shared.contracts.base import Actor, ActorKind, Locale, Message, derived_id
 from shared.contracts.partners import (
+    Away,
     ChangePreferences,
     ChangeProfile,
     Country,
@@ -38,7 +39,7 @@ from shared.contracts.partners import (
     WithdrawService,
     member_id_of,
 )
-from shared.http import Address
+from shared.http import Address, Body, GivenLine, GivenMoney, GivenText, GivenUrl
 from shared.taxonomy import SERVICES, ServiceKey
 from shared.topics import PARTNER_COMMANDS
 
@@ -47,34 +48,39 @@ def _each_once(languages: list[str]) -> list[str]:
     return list(dict.fromkeys(languages))
 
 
-class ProfileBody(BaseModel):
+class ProfileBody(Body):
     """What a partner says of itself. `slug` is the last part of the profile's address."""
 
     slug: Slug
-    name: Line
-    about: Text
+    name: GivenLine
+    about: GivenText
     main_language: Locale
     languages: Annotated[list[Language], Field(min_length=1, max_length=20), AfterValidator(_each_once)]
     country: Country
-    portfolio: Annotated[list[WebUrl], Field(max_length=20)] = []
+    portfolio: list[GivenUrl] = Field(default_factory=list, max_length=20)
 
 
 class Registration(ProfileBody):
     """`your_name` is the name of the person who registers, and becomes the owner."""
 
-    your_name: Line
+    your_name: GivenLine
 
 
-class OfferBody(BaseModel):
+class OfferBody(Body):
     """What the service costs from, per which unit, and how many days until it can be delivered."""
 
-    price_from: Money
+    price_from: GivenMoney
     unit: Unit
     lead_days: Annotated[int, Field(ge=0, le=365)]
 
 
-class PreferencesBody(Preferences):
+class AwayBody(Body, Away):
+    pass
+
+
+class PreferencesBody(Body, Preferences):
     notification_email: Address | None = None
+    away: AwayBody | None = None
 
 
 class ServiceView(BaseModel):

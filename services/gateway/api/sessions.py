@@ -9,20 +9,20 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.gateway.accounts import Accounts
-from services.gateway.api.answers import ASKED, BUSY, SIGNED_IN
+from services.gateway.api.answers import ASKED, BUSY, SESSION
 from services.gateway.api.asking import OriginHeader
 from services.gateway.api.views_partner import MembershipView, membership_view
 from services.gateway.joining import Joining
 from services.gateway.signed_in import SignedIn
 from shared.contracts.base import Locale
-from shared.http import Address
+from shared.http import Address, Body
 
 
-class SignIn(BaseModel):
+class SignIn(Body):
     email: Address
 
 
-class Token(BaseModel):
+class Token(Body):
     token: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
@@ -31,7 +31,7 @@ class SessionView(BaseModel):
     expires_at: datetime
 
 
-class NewAddress(BaseModel):
+class NewAddress(Body):
     """`locale` is the language of the mail."""
 
     email: Address
@@ -71,12 +71,14 @@ def sessions_api(accounts: Accounts, joining: Joining, signed_in: SignedIn) -> A
         session = await joining.open_session(body.token)
         return SessionView(token=session.token, expires_at=session.expires_at)
 
-    @router.delete("/sessions/current", status_code=204, responses=SIGNED_IN)
-    async def close_session(token: Annotated[str, Depends(signed_in.token)]) -> Response:
+    @router.delete("/sessions/current", status_code=204, responses=SESSION)
+    async def close_session(
+        token: Annotated[str, Depends(signed_in.token)], _email: Annotated[str, Depends(signed_in.email)]
+    ) -> Response:
         await accounts.close_session(token)
         return Response(status_code=204)
 
-    @router.get("/me", responses=SIGNED_IN)
+    @router.get("/me", responses=SESSION)
     async def me(email: Annotated[str, Depends(signed_in.email)]) -> Me:
         """Who you are here."""
         merchant = await accounts.merchant(email)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from services.gateway.accounts import Membership
@@ -16,7 +16,7 @@ from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from shared.clock import Clock
 from shared.commands import Commander
-from shared.contracts.base import Line, Locale, Message
+from shared.contracts.base import Locale, Message
 from shared.contracts.partners import (
     ChangeMember,
     ChangeOwnSettings,
@@ -26,30 +26,30 @@ from shared.contracts.partners import (
     RemoveMember,
     Role,
 )
-from shared.http import Address, Problem
+from shared.http import Address, Body, GivenLine, Problem
 from shared.limit import MailLimit
 from shared.topics import PARTNER_COMMANDS
 
 
-class InvitationBody(BaseModel):
+class InvitationBody(Body):
     """`assigned_only`: the member will see no jobs but those assigned to it."""
 
     email: Address
-    name: Line
+    name: GivenLine
     role: Role = Role.MEMBER
     locale: Locale
     assigned_only: bool = False
 
 
-class MemberBody(BaseModel):
+class MemberBody(Body):
     role: Role
     assigned_only: bool
 
 
-class OwnSettings(BaseModel):
+class OwnSettings(Body):
     """`mailed` is what you want to be mailed about; null leaves it to your role."""
 
-    name: Line
+    name: GivenLine
     locale: Locale
     mailed: Annotated[tuple[MailTopic, ...], Field(max_length=20)] | None = None
 
@@ -83,13 +83,13 @@ def team_api(
             raise Problem(429, "too_many", "This address has been invited often. Try again in a quarter of an hour.")
         return await change(member, InviteMember(**dict(body), actor=member.actor()), origin)
 
-    @router.put("/team/{member_id}", response_model=TeamView, responses=ASKED)
+    @router.put("/team/{member_id:uuid}", response_model=TeamView, responses=ASKED)
     async def change_member(member_id: UUID, body: MemberBody, member: Admin, origin: OriginHeader) -> Any:
         """Change a member's role, or which jobs it sees."""
         _named(member, member_id)
         return await change(member, ChangeMember(member_id=member_id, **dict(body), actor=member.actor()), origin)
 
-    @router.delete("/team/{member_id}", response_model=TeamView, responses=ASKED)
+    @router.delete("/team/{member_id:uuid}", response_model=TeamView, responses=ASKED)
     async def remove(member_id: UUID, member: Member, origin: OriginHeader) -> Any:
         """Remove a member, or leave. Its sessions end, and its jobs are unassigned. Jobs it has answered stay."""
         _named(member, member_id)

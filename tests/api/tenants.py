@@ -1,0 +1,183 @@
+"""Two partners, two merchants, everybody who could ask, and secrets in every place where somebody can write one."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.contracts.partners import Role
+from tests.api.populated import upload
+from tests.builders import HOUR, UNDO, a_member, an_offer
+from tests.flow.people import Person, a_team, session, sign_in
+from tests.flow.world import World
+
+MIA, OLGA = "mia@secret-kettle.example", "olga@other.example"
+INVITED, REMOVED, STRANGER = "ines@ada.example", "rae@ada.example", "stella@nowhere.example"
+PREFERENCES_ADDRESS = "secret-inbox@ada.example"
+HELPER_NAME = "Secret-Helper"
+TEAM = ("owner", "admin", "member", "limited")
+GONE = ("nobody", "malformed", "closed", "expired", "removed")
+"""Who has no session (any more)."""
+
+THE_CONVERSATION = {
+    "message": "secret-message",
+    "answer": "secret-answer",
+    "file name": "secret-name",
+    "file": "secret-content",
+    "sent by the merchant": "secret-drawing",
+    "access note": "secret-access",
+    "review": "secret-review",
+    "review's answer": "secret-thanks",
+}
+INTERNAL = {"comment": "secret-comment", "decline note": "secret-decline", "unsent": "secret-draft"}
+THE_TEAM = {
+    "helper's name": HELPER_NAME,
+    "helper's address": "secret-helper@ada.example",
+    "admin's address": "secret-admin@ada.example",
+    "preferences address": PREFERENCES_ADDRESS,
+}
+THE_REQUEST = {
+    "merchant's name": "Secret-Mia",
+    "title": "secret-title",
+    "requirements": "secret-requirements",
+    "business": "secret-business",
+}
+ADDRESS = {"merchant's address": MIA}
+
+
+@dataclass
+class Tenants:
+    """`people` by what they are called in the matrix; `ids` are Ada's and Mia's, by the name that a path calls them."""
+
+    world: World
+    people: dict[str, Person] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, who: str) -> Person:
+        return self.people[who]
+
+
+def secrets_from(who: str) -> dict[str, str]:
+    """What this person must never be told, by what it is."""
+    hidden = {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST, **ADDRESS}
+    known: dict[str, dict[str, str]] = {
+        "mia": {**THE_CONVERSATION, **THE_REQUEST, **ADDRESS},
+        "bob": THE_REQUEST,  # Mia asked him the same
+        "bob as ada": THE_REQUEST,
+        "limited": {**THE_TEAM, **THE_REQUEST},  # it has another job of hers
+        **{who: {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST} for who in ("owner", "admin", "member")},
+    }
+    return {what: text for what, text in hidden.items() if what not in known.get(who, {})}
+
+
+async def two_partners_and_two_merchants(world: World) -> Tenants:
+    """Mia has asked Ada and Bob, and only Ada has answered; Olga has asked Bob by name."""
+    tenants = Tenants(world)
+    ada, bob = a_team("Ada", services=(an_offer(),)), a_team("Bob", services=(an_offer(),))
+    owner = ada.members[0]
+    others = (
+        a_member(HELPER_NAME, Role.MEMBER, email=THE_TEAM["helper's address"], locale=owner.locale),
+        a_member("Alma", Role.ADMIN, email=THE_TEAM["admin's address"], locale=owner.locale),
+        a_member("Lou", Role.MEMBER, email="lou@ada.example", locale=owner.locale, assigned_only=True),
+        a_member("Rae", Role.MEMBER, email=REMOVED, locale=owner.locale),
+    )
+    world.register(ada.model_copy(update={"members": (owner, *others)}), bob)
+    await world.settle()
+    tenants.people["expired"] = await sign_in(world, owner.email)
+    await world.time_passes(13 * HOUR)
+    await everybody_signs_in(tenants, owner.email)
+    await the_team_changes(tenants)
+    await requests(tenants)
+    await the_secret_job(tenants)
+    tenants.ids |= {"partner_id": str(ada.partner_id), "member_id": str(others[0].member_id), "service": "seo"}
+    return tenants
+
+
+async def everybody_signs_in(tenants: Tenants, owner: str) -> None:
+    world, people = tenants.world, tenants.people
+    people["owner"], people["closed"] = await sign_in(world, owner), await sign_in(world, owner)
+    await people["closed"].delete("/sessions/current", expect=204)
+    people["member"] = await sign_in(world, THE_TEAM["helper's address"])
+    people["admin"] = await sign_in(world, THE_TEAM["admin's address"])
+    people["limited"], people["removed"] = await sign_in(world, "lou@ada.example"), await sign_in(world, REMOVED)
+    people["bob"] = await sign_in(world, "owner@bob.example")
+    partner_id = (await people["owner"].get("/partner"))["partner_id"]
+    token = people["bob"].client.headers["Authorization"]
+    headers = {"Authorization": token, "Jobwire-Partner": partner_id}
+    people["bob as ada"] = Person(world, world.client("gateway", **headers))
+    people["nobody"] = Person(world, world.client("gateway"))
+    people["malformed"] = Person(world, world.client("gateway", Authorization=token.removeprefix("Bearer ")))
+    asked = world.client("gateway").post("/api/v1/registrations", json={"email": STRANGER, "locale": "en"})
+    assert (await world.asked(asked)).status_code == 202
+    people["stranger"] = await session(world, world.mailbox.last(STRANGER, "token=").token)
+
+
+async def the_team_changes(tenants: Tenants) -> None:
+    owner = tenants["owner"]
+    rae = next(one for one in (await owner.get("/team"))["members"] if one["email"] == REMOVED)
+    await owner.delete(f"/team/{rae['member_id']}")
+    await owner.post("/team/invitations", {"email": INVITED, "name": "Ines", "locale": "en"})
+    tenants.people["invited"] = await sign_in(tenants.world, INVITED)
+    preferences = (await owner.get("/preferences"))["preferences"]
+    await owner.put("/preferences", {**preferences, "notification_email": PREFERENCES_ADDRESS})
+
+
+async def requests(tenants: Tenants) -> None:
+    """Mia asks whoever fits, then Ada by name, twice; Olga asks Bob by name."""
+    world, ids = tenants.world, tenants.ids
+    ada, bob = [(await tenants[who].get("/partner"))["partner_id"] for who in ("owner", "bob")]
+    for partner in (None, ada, ada):
+        await request(world, MIA, partner, name=THE_REQUEST["merchant's name"], **THE_REQUEST)
+        await world.time_passes(timedelta(minutes=1))
+    await request(world, OLGA, bob, name="Olga", title="Olga's", requirements="Be seen.", business="Cups.")
+    tenants.people["mia"], tenants.people["olga"] = await sign_in(world, MIA), await sign_in(world, OLGA)
+    declined, assigned, secret = (await tenants["owner"].get("/jobs"))["jobs"]
+    ids |= {
+        "job_id": secret["job_id"],
+        "request_id": secret["request_id"],
+        "assigned": assigned["job_id"],
+        "declined": declined["job_id"],
+    }
+    ids["bob's job"] = next(
+        job["job_id"] for job in (await tenants["bob"].get("/jobs"))["jobs"] if job["request_id"] == ids["request_id"]
+    )
+    lou = (await tenants["limited"].get("/me"))["memberships"][0]["member_id"]
+    await tenants["owner"].put(f"/jobs/{ids['assigned']}/assignees", {"member_ids": [lou]})
+    await tenants["owner"].post(
+        f"/jobs/{ids['declined']}/decline", {"reason": "timing", "note": INTERNAL["decline note"]}
+    )
+    await world.time_passes(UNDO)
+
+
+async def request(world: World, email: str, partner_id: str | None, *, name: str, **words: str) -> None:
+    """Ask for work, and confirm the address."""
+    body = {
+        "kind": "direct" if partner_id else "match",
+        "partner_id": partner_id,
+        "locale": "en",
+        "service": "seo",
+        "merchant": {"name": name, "email": email, "store_url": "https://store.example"},
+        **{field: words[field] for field in ("title", "requirements", "business")},
+    }
+    leads = world.client("leads")
+    taken = await world.asked(leads.post("/api/v1/requests", json=body))
+    assert taken.status_code == 202, taken.text
+    token = world.mailbox.last(email, "/confirm?token=").token
+    confirmed = await world.asked(leads.post(f"{taken.json()['status_url']}/confirm", json={"token": token}))
+    assert confirmed.status_code == 202, confirmed.text
+
+
+async def the_secret_job(tenants: Tenants) -> None:
+    """Everything that can be said in a job is said in Ada's, with a secret in it."""
+    owner, mia, ids, said = tenants["owner"], tenants["mia"], tenants.ids, THE_CONVERSATION
+    ours, theirs = f"/jobs/{ids['job_id']}", f"/merchant/jobs/{ids['job_id']}"
+    await owner.post(f"{ours}/comments", {"text": INTERNAL["comment"]})
+    plan = await upload(owner, ours, f"{said['file name']}.txt", said["file"].encode())
+    await owner.post(f"{ours}/messages", {"text": said["message"], "attachment_ids": [plan["attachment_id"]]})
+    drawing = await upload(mia, theirs, "drawing.txt", said["sent by the merchant"].encode())
+    await mia.post(f"{theirs}/messages", {"text": said["answer"], "attachment_ids": [drawing["attachment_id"]]})
+    await owner.post(f"{ours}/store-access/ask", {"note": said["access note"]})
+    await owner.post(f"{ours}/complete")
+    await tenants.world.time_passes(UNDO)
+    await mia.post(f"{theirs}/review", {"rating": 4, "text": said["review"]})
+    await owner.post(f"{ours}/review/answer", {"text": said["review's answer"]})
+    draft = await upload(owner, ours, "draft.txt", INTERNAL["unsent"].encode())
+    ids |= {"attachment_id": plan["attachment_id"], "draft": draft["attachment_id"]}
