@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up once test check format chaos bench messages requirements clean
+.PHONY: help setup demo up once test check format chaos bench bench-inbox messages requirements clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ chaos: $(READY) ## 30,000 commands while consumers, Kafka and MongoDB are killed
 
 bench: $(READY) ## commands per second and round trips, as ratios within one run
 	@$(BIN)/python -m deploy.bench
+
+bench-inbox: $(READY) ## lists and searches in 100,000 jobs, as ratios to the bare queries (about ten minutes)
+	@$(BIN)/python -m deploy.bench.inbox
 
 messages: $(READY) ## collect new strings into the catalogues
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-wrap --sort-by-file --add-location=file --project=Jobwire --version=1 -o shared/locale/jobwire.pot .

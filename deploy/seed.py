@@ -1,5 +1,6 @@
 """Puts the invented market through the front door: one RegisterPartner each, on `partners.commands`."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -14,12 +15,12 @@ from shared.settings import Settings
 from shared.topics import PARTNER_COMMANDS
 
 
-async def seed(settings: Settings) -> int:
-    """Register every partner of the market; gives their number. Doing it again changes nothing."""
+async def seed(settings: Settings, partners: Sequence[dict[str, Any]] | None = None) -> int:
+    """Register every partner of the market, or these; gives their number. Doing it again changes nothing."""
     publisher = KafkaPublisher(settings, "jobwire-seed")
     await publisher.start()
     try:
-        records = [_registered(partner) for partner in load_partners()]
+        records = [_registered(partner) for partner in partners or load_partners()]
         await publisher.publish(records)
     finally:
         await publisher.stop()

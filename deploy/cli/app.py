@@ -48,5 +48,31 @@ def seed_command() -> None:
     typer.echo(f"{asyncio.run(seed(Settings()))} partners sent to partners.commands.")
 
 
+@app.command("rebuild")
+def rebuild_command(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it. Until the gateway has read all, its lists are short.")
+    ] = False,
+) -> None:
+    """Have the gateway build its read models anew from the topics: drop them and set their groups back to the start.
+
+    Stop every gateway before and start it after. Sessions, read marks and files stay.
+    """
+    from deploy.rebuild import GatewayRuns, rebuild  # noqa: PLC0415 - as above
+    from services.gateway.read.models import READ_MODELS  # noqa: PLC0415 - as above
+    from shared.settings import Settings  # noqa: PLC0415 - as above
+
+    names = ", ".join(name for model in READ_MODELS for name in model.collections)
+    if not yes:
+        typer.echo(f"This drops {names} of the gateway. Say --yes to do it.", err=True)
+        raise typer.Exit(2)
+    try:
+        asyncio.run(rebuild(Settings()))
+    except GatewayRuns as running:
+        typer.echo(f"Nothing is rebuilt. {running}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"Dropped: {names}. The gateway's next start reads them from the topics again.")
+
+
 def main() -> None:
     app()

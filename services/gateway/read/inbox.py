@@ -102,9 +102,9 @@ class Inbox:
         filters = {"$and": [tenant.assigned(), wanted.query(self._clock.now())]}
         hits = await self._search.find(tenant.partner_id, q, filters=filters, before=before, limit=limit + 1)
         more = hits[limit - 1] if len(hits) > limit else None
-        jobs = await self._by_id(tenant.query(), [hit.job_id for hit in hits[:limit]])
+        shown = [hit for hit in hits[:limit] if tenant.sees(hit.job)]  # the index may be behind
         next_cursor = cursor_of("found", more.created_at, more.job_id) if more else None
-        return Page(jobs, next_cursor, {hit.job_id: hit.places for hit in hits[:limit]})
+        return Page([hit.job for hit in shown], next_cursor, {hit.job_id: hit.places for hit in shown})
 
     async def counts(self, tenant: Query, wanted: Wanted) -> dict[Status, int]:
         """How many of the tenant's jobs are in each status."""
@@ -143,14 +143,9 @@ class Inbox:
     ) -> list[dict[str, Any]]:
         if after:
             query = {"$and": [query, behind(name, way, after)]}
-        found = self._jobs.find(query).sort([(name, way), ("_id", way)]).limit(limit)
+        # Without the fields that jobs are listed by: making their ids in Python took a third of the query's time.
+        found = self._jobs.find(query, {"job": 1, name: 1}).sort([(name, way), ("_id", way)]).limit(limit)
         return [document async for document in found]
-
-    async def _by_id(self, tenant: Query, job_ids: Sequence[UUID]) -> list[Job]:
-        """These jobs of the tenant, in this order."""
-        mine = {"$and": [tenant, {"_id": {"$in": list(job_ids)}}]}
-        jobs = {document["_id"]: job_of(document) async for document in self._jobs.find(mine)}
-        return [jobs[job_id] for job_id in job_ids if job_id in jobs]
 
 
 def job_of(document: dict[str, Any]) -> Job:

@@ -1,19 +1,46 @@
-"""Every read model of the gateway, each with a consumer group of its own. To build one anew: stop the gateway, drop its
-collections, set its group back to the start.
+"""Every read model of the gateway, each with a consumer group of its own. `jobwire rebuild` builds them all anew from
+the topics, and takes its list from here.
 """
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
 from services.gateway.read import projections, search_index
-from shared.projection import Projection
+from shared.consumer import Handler, Received
+from shared.mongo import Database
+from shared.projection import Projection, Write
 from shared.service import Service
-from shared.topics import JOB_EVENTS, PARTNERS, REQUESTS, STANDINGS
+from shared.topics import JOB_EVENTS, PARTNERS, REQUESTS, STANDINGS, Topic
+
+
+@dataclass(frozen=True)
+class ReadModel:
+    """What a group makes of a topic. `collections` hold nothing else, and may be dropped when the group starts anew."""
+
+    group: str
+    topic: Topic
+    collections: tuple[str, ...]
+    handler: Callable[[Database], Handler]
+
+
+def _projected(react: Callable[[Received], Iterable[Write]]) -> Callable[[Database], Handler]:
+    return lambda database: Projection(database, react)
+
+
+READ_MODELS = (
+    ReadModel("gateway.partners", PARTNERS, (projections.PARTNERS,), _projected(projections.on_partner)),
+    ReadModel(
+        "gateway.requests", REQUESTS, (projections.REQUESTS, projections.MERCHANTS), _projected(projections.on_request)
+    ),
+    ReadModel("gateway.jobs", JOB_EVENTS, (projections.JOBS, projections.TIMELINE), _projected(projections.on_job)),
+    ReadModel("gateway.standings", STANDINGS, (projections.STANDINGS,), _projected(projections.on_standing)),
+    ReadModel("gateway.search", JOB_EVENTS, (search_index.SEARCH, search_index.WORDS), search_index.Indexing),
+)
 
 
 def read_models(service: Service) -> None:
     database = service.database
     service.prepares(lambda: projections.prepare(database))
     service.prepares(lambda: search_index.prepare(database))
-    service.hears("gateway.partners", [PARTNERS], Projection(database, projections.on_partner))
-    service.hears("gateway.requests", [REQUESTS], Projection(database, projections.on_request))
-    service.hears("gateway.jobs", [JOB_EVENTS], Projection(database, projections.on_job))
-    service.hears("gateway.standings", [STANDINGS], Projection(database, projections.on_standing))
-    service.hears("gateway.search", [JOB_EVENTS], search_index.Indexing(database))
+    for model in READ_MODELS:
+        service.hears(model.group, [model.topic], model.handler(database))

@@ -45,7 +45,7 @@ class Reading:
     async def timeline(self, job_id: UUID, *, for_merchant: bool = False) -> list[Entry]:
         """What happened to a job that the caller has been allowed to see."""
         types = {"$in": sorted(MERCHANT_SEES)} if for_merchant else {"$nin": sorted(PARTNER_NEVER_SEES)}
-        found = self._timeline.find({"job_id": job_id, "type": types}).sort("version", 1)
+        found = self._timeline.find({"job_id": job_id, "type": types}, {"job_id": 0}).sort("version", 1)
         return [entry(document, for_merchant=for_merchant) async for document in found]
 
     async def said(self, job_id: UUID, version: int) -> int:

@@ -1,7 +1,7 @@
 """The search in a partner's jobs: queries on the index of `search_index.py`, with the places of the hits."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -9,7 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from services.gateway.read.projections import JOBS, TIMELINE
-from services.gateway.read.search_index import SAID, SEARCH, WORDS, Field, Passage, passages_of, passages_of_request
+from services.gateway.read.search_index import (
+    SAID,
+    SEARCH,
+    WORDS,
+    Field,
+    Passage,
+    passages_of_entry,
+    passages_of_request,
+)
 from services.gateway.read.tokens import COMMENT, Kind, Span, Term, deletions, fold, is_near, pairs_of, spans, terms_of
 from shared.contracts.jobs import Job
 from shared.mongo import Database
@@ -37,9 +45,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    job_id: UUID
+    """`created_at` is the job's place in the order of the index."""
+
+    job: Job
     created_at: datetime
     places: list[Place]
+
+    @property
+    def job_id(self) -> UUID:
+        return self.job.job_id
 
 
 class Search:
@@ -88,26 +102,25 @@ class Search:
 
     async def _checked(self, partner_id: UUID, candidates: list[tuple[datetime, UUID]], terms: list[Term]) -> list[Hit]:
         """The candidates that hold what tokens cannot tell. One that the job list does not know yet is left out."""
-        texts = await self._texts(partner_id, [job_id for _, job_id in candidates])
+        mine = {"_id": {"$in": [job_id for _, job_id in candidates]}, "partner_id": partner_id}
+        found = self._jobs.find(mine, {"job": 1})
+        jobs = {document["_id"]: Job.model_validate(document["job"]) async for document in found}
+        texts = await self._texts(jobs)
         return [
-            Hit(job_id, created_at, _places(texts[job_id], terms))
+            Hit(jobs[job_id], created_at, _places(texts[job_id], terms))
             for created_at, job_id in candidates
-            if job_id in texts and _holds_all(texts[job_id], terms)
+            if job_id in jobs and _holds_all(texts[job_id], terms)
         ]
 
-    async def _texts(self, partner_id: UUID, job_ids: list[UUID]) -> dict[UUID, list[Passage]]:
-        """All texts of the partner's jobs, in the order in which they were written."""
-        jobs = self._jobs.find({"_id": {"$in": job_ids}, "partner_id": partner_id}, {"job": 1})
-        texts = {
-            document["_id"]: passages_of_request(Job.model_validate(document["job"]).details) async for document in jobs
-        }
+    async def _texts(self, jobs: Mapping[UUID, Job]) -> dict[UUID, list[Passage]]:
+        """All texts of these jobs, in the order in which they were written."""
+        texts = {job_id: passages_of_request(job.details) for job_id, job in jobs.items()}
         said = self._timeline.find(
             {"job_id": {"$in": list(texts)}, "type": {"$in": sorted(SAID)}},
-            {"job_id": 1, "version": 1, "type": 1, "fact": 1},
+            {"job_id": 1, "version": 1, "type": 1, "fact.text": 1, "fact.attachments.name": 1},
         )
         for entry in sorted([document async for document in said], key=lambda document: int(document["version"])):
-            fact = SAID[entry["type"]].model_validate(entry["fact"])
-            texts[entry["job_id"]] += passages_of(entry["_id"], fact)
+            texts[entry["job_id"]] += passages_of_entry(entry)
         return texts
 
     async def _corrected(self, partner_id: UUID, term: Term) -> Term:

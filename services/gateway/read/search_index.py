@@ -6,8 +6,8 @@ processes, since each remembers which words it has written.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.gateway.read.tokens import COMMENT, deletions, tokens_of, words_of
@@ -151,6 +151,14 @@ def passages_of(entry_id: UUID, fact: Message) -> list[Passage]:
             names = [Passage("attachment", entry_id, attachment.name) for attachment in fact.attachments]
             return [Passage("message", entry_id, fact.text), *names]
     return []
+
+
+def passages_of_entry(entry: Mapping[str, Any]) -> list[Passage]:
+    """As `passages_of`, of the timeline's entry of such a fact: its texts alone, without making the fact again."""
+    entry_id, fact = entry["_id"], entry["fact"]
+    said: Field = "comment" if entry["type"] == CommentAdded.__name__ else "message"
+    names = [Passage("attachment", entry_id, attachment["name"]) for attachment in fact.get("attachments", ())]
+    return [Passage(said, entry_id, fact["text"]), *names]
 
 
 def passages_of_request(details: RequestDetails) -> list[Passage]:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.gateway.accounts import Membership
+from shared.contracts.jobs import Job
 
 Query = dict[str, Any]
 
@@ -21,6 +22,10 @@ class MemberTenant:
 
     def assigned(self) -> Query:
         return {"assignees": str(self.only)} if self.only else {}
+
+    def sees(self, job: Job) -> bool:
+        """Whether `query` would find this job."""
+        return job.partner_id == self.partner_id and self.only in (None, *job.assignees)
 
 
 def member_tenant(member: Membership) -> MemberTenant:
