@@ -2,28 +2,13 @@
 limit on bodies.
 """
 
-import re
-from collections.abc import Iterator, Mapping
-from datetime import date
-from decimal import Decimal
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, cast, get_args, get_origin
+from typing import Any, cast
 
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic_core import PydanticCustomError
 from pymongo.errors import PyMongoError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,15 +18,11 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.commands import NotTaken
-from shared.contracts.base import Line, Money, Text
 from shared.failures import is_transient
+from shared.openapi import PROBLEM, WITH_STATUS, with_problems
 
-PROBLEM = "application/problem+json"
 MAX_BODY_BYTES = 256 * 1024
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-
-_WITH_STATUS: Mapping[int, Mapping[str, str]] = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
-"""The headers that an answer of this status has."""
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -60,93 +41,6 @@ _DOCS_CSP = (
 )
 
 
-def _canonical(email: str) -> str:
-    """The address as any mail server takes it. Raises ValueError for what is none, or needs SMTPUTF8."""
-    try:
-        found = validate_email(email, check_deliverability=False, allow_smtputf8=False)
-    except EmailNotValidError as error:
-        raise ValueError(str(error)) from None
-    return found.ascii_email or found.normalized
-
-
-_BLANK = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""What `str.strip` takes away, written out: JSON Schema's `\\s` is JavaScript's, pydantic's is Rust's."""
-
-
-def _as_sent(text: Any) -> StringConstraints:
-    """The rules of a contract's text for the moment before it is stripped, so that they can stand in a document."""
-    rules = get_args(text)[1]
-    never = str(rules.pattern).removeprefix("^[^").removesuffix("]+$")
-    blanks, first, last = f"[{_BLANK}]*", f"[^{never}{_BLANK}]", f"([^{never}]*[^{never}{_BLANK}])?"
-    return StringConstraints(min_length=1, max_length=rules.max_length, pattern=f"^{blanks}{first}{last}{blanks}$")
-
-
-def _plain(amount: Any) -> Any:
-    """Decimal takes more than people write: exponents, underscores, digits of any script."""
-    if isinstance(amount, bool) or (isinstance(amount, str) and not re.fullmatch(_AMOUNT, amount)):
-        raise PydanticCustomError("decimal_parsing", "Write the amount as 1234.50 or 1234.")
-    return amount
-
-
-_AMOUNT = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
-_AMOUNTS = [
-    {"type": "number", "minimum": 0, "maximum": 9_999_999_999.99, "multipleOf": 0.01},
-    {"type": "string", "pattern": _AMOUNT},
-]
-_NAMES = "|".join("".join(f"[{c}{c.upper()}]" for c in name) for name in SPECIAL_USE_DOMAIN_NAMES if "." not in name)
-_EMAIL = {"format": "email", "not": {"pattern": rf"[@.]({_NAMES})$"}}
-
-# What the doors to the outside take, checked before it is brought into the form that records hold. Each says all of it
-# in the API's document.
-Address = Annotated[str, Field(max_length=254, json_schema_extra=_EMAIL), AfterValidator(_canonical)]
-"""An e-mail address. Reserved names reach nobody."""
-
-GivenLine = Annotated[str, _as_sent(Line), AfterValidator(str.strip)]
-GivenText = Annotated[str, _as_sent(Text), AfterValidator(str.strip)]
-GivenNote = Annotated[
-    str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]*$")
-]
-"""As a text, and may be empty."""
-
-GivenUrl = Annotated[
-    str,
-    StringConstraints(
-        max_length=300,
-        pattern=rf"^https?://[^{_BLANK}\x00-\x1f\x7f/?#\"<>]+(/[^{_BLANK}\x00-\x1f\x7f\"<>]*)?$",
-    ),
-]
-
-
-class Body(BaseModel):
-    """What a door takes as JSON, as its document says: no text for a number, no number for a day or for yes."""
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _of_its_type(cls, value: Any, info: ValidationInfo) -> Any:
-        types = _types_of(cls.model_fields[str(info.field_name)].annotation)
-        if int in types and (isinstance(value, bool | str)):
-            raise PydanticCustomError("int_type", "Input should be a valid integer")
-        if bool in types and not isinstance(value, bool):
-            raise PydanticCustomError("bool_type", "Input should be a valid boolean")
-        if date in types and not (isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
-            raise PydanticCustomError("date_type", "Input should be a valid date")
-        return value
-
-
-def _types_of(annotation: Any) -> set[Any]:
-    """The type, or those of a union."""
-    return {annotation, *(get_args(one)[0] if get_origin(one) is Annotated else one for one in get_args(annotation))}
-
-
-class GivenMoney(Body, Money):
-    amount: Annotated[
-        Decimal,
-        Field(ge=0, max_digits=12, decimal_places=2, json_schema_extra={"anyOf": _AMOUNTS}),
-        BeforeValidator(_plain),
-        PlainSerializer(str, return_type=str, when_used="always"),
-    ]
-
-
 class Problem(Exception):  # noqa: N818 - the RFC's word
     """An answer that is not 2xx. `code` is stable and machine-readable, `detail` says what to do."""
 
@@ -162,7 +56,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         return JSONResponse(
             {**body, "code": self.code, "detail": self.detail, **self.more},
             self.status,
-            _WITH_STATUS.get(self.status),
+            WITH_STATUS.get(self.status),
             media_type=PROBLEM,
         )
 
@@ -181,46 +75,8 @@ def application(title: str, larger_bodies: Mapping[str, int] = MappingProxyType(
     app.add_exception_handler(NotTaken, _on_not_taken)
     app.add_exception_handler(PyMongoError, _on_database_error)
     described = app.openapi
-    app.openapi = lambda: app.openapi_schema or _with_problems(described())  # type: ignore[method-assign]
+    app.openapi = lambda: app.openapi_schema or with_problems(described())  # type: ignore[method-assign]
     return app
-
-
-def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
-    """The API's document, in place, with each answer above 399 as the problem that it is. Routes list statuses with a
-    description; what any body or field can come to is added here.
-    """
-    for operation in _operations(document):
-        for parameter in operation.get("parameters", ()):
-            parameter["schema"] = _sendable(parameter["schema"])
-        responses = operation["responses"]
-        if "requestBody" in operation:
-            responses.setdefault("400", {"description": "The body cannot be read."})
-            responses.setdefault("413", {"description": "The body is too large."})
-            responses.setdefault("415", {"description": "The body is not in UTF-8."})
-        if responses.get("422", {}).get("content"):  # FastAPI's own
-            responses["422"] = {"description": "Some fields need another look; `errors` names them."}
-        for status in [status for status in responses if status >= "400"]:
-            responses[status] |= {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-            if headers := _WITH_STATUS.get(int(status)):
-                responses[status]["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
-        operation["responses"] = dict(sorted(responses.items()))
-    schemas = document["components"]["schemas"]
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
-    schemas["Problem"] = _PROBLEM_SCHEMA
-    return document
-
-
-def _sendable(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter's schema. What may be left out is None in Python; no query and no header can say null."""
-    match schema:
-        case {"anyOf": [given, {"type": "null"}], **rest}:
-            return {**rest, **given}
-    return schema
-
-
-def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (operation for path in document["paths"].values() for operation in path.values())
 
 
 def field_problem(errors: list[dict[str, str]]) -> Problem:
@@ -351,28 +207,6 @@ async def _on_database_error(_request: Request, error: Exception) -> Response:
     return Problem(503, "try_again", "The data cannot be reached just now. Try again in a moment.").response()
 
 
-_TEXT = {"type": "string"}
-_PROBLEM_SCHEMA = {
-    "title": "Problem",
-    "description": "RFC 9457. `code` is stable and machine-readable, `detail` says what to do, `errors` names fields.",
-    "type": "object",
-    "required": ["type", "title", "status", "code", "detail"],
-    "properties": {
-        "type": _TEXT,
-        "title": _TEXT,
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "code": _TEXT,
-        "detail": _TEXT,
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "message", "code"],
-                "properties": {"field": _TEXT, "message": _TEXT, "code": _TEXT},
-            },
-        },
-    },
-}
 _CODES = {
     400: "bad_request",
     401: "unauthorized",

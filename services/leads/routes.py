@@ -10,7 +10,8 @@ from services.leads.desk import Desk
 from services.leads.submission import NewMerchant, NewRequest
 from shared.contracts.base import derived_id
 from shared.contracts.requests import Priorities, RequestStatus
-from shared.http import Body, GivenLine, GivenMoney, GivenText, GivenUrl, Problem
+from shared.doors import Body, GivenLine, GivenMoney, GivenText, GivenUrl
+from shared.http import Problem
 
 Answers = dict[int | str, dict[str, Any]]
 

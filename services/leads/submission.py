@@ -18,7 +18,7 @@ from shared.contracts.requests import (
     RequestKind,
     merchant_id_of,
 )
-from shared.http import Address
+from shared.doors import Address
 from shared.taxonomy import ServiceKey
 
 

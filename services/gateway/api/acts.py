@@ -34,7 +34,8 @@ from shared.contracts.jobs import (
     SendMessage,
     UndoAct,
 )
-from shared.http import Body, GivenNote, GivenText, field_problem
+from shared.doors import Body, GivenNote, GivenText
+from shared.http import field_problem
 
 
 class Words(Body):

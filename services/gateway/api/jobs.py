@@ -18,7 +18,8 @@ from services.gateway.read.tenants import member_tenant
 from services.gateway.signed_in import SignedIn
 from shared.contracts.jobs import Status
 from shared.contracts.requests import RequestKind
-from shared.http import Body, field_problem
+from shared.doors import Body
+from shared.http import field_problem
 
 NO_NUL = r"^[^\x00]*$"
 MinVersion = Annotated[int, Query(ge=0, le=2**53, description="Wait for this version: what you have just written.")]

@@ -26,7 +26,7 @@ from shared.contracts.jobs import (
     RevokeAccess,
     SendMessage,
 )
-from shared.http import Body, GivenText
+from shared.doors import Body, GivenText
 
 
 class ReviewBody(Body):

@@ -39,7 +39,7 @@ from shared.contracts.partners import (
     WithdrawService,
     member_id_of,
 )
-from shared.http import Address, Body, GivenLine, GivenMoney, GivenText, GivenUrl
+from shared.doors import Address, Body, GivenLine, GivenMoney, GivenText, GivenUrl
 from shared.taxonomy import SERVICES, ServiceKey
 from shared.topics import PARTNER_COMMANDS
 

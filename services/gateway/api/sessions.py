@@ -15,7 +15,7 @@ from services.gateway.api.views_partner import MembershipView, membership_view
 from services.gateway.joining import Joining
 from services.gateway.signed_in import SignedIn
 from shared.contracts.base import Locale
-from shared.http import Address, Body
+from shared.doors import Address, Body
 
 
 class SignIn(Body):

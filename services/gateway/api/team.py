@@ -26,7 +26,8 @@ from shared.contracts.partners import (
     RemoveMember,
     Role,
 )
-from shared.http import Address, Body, GivenLine, Problem
+from shared.doors import Address, Body, GivenLine
+from shared.http import Problem
 from shared.limit import MailLimit
 from shared.topics import PARTNER_COMMANDS
 

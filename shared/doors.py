@@ -1,0 +1,108 @@
+"""What doors to the outside take, checked before it is brought into the form that records hold. Each type says all of it
+in the API's document.
+"""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, get_args, get_origin
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from shared.contracts.base import Line, Money, Text
+
+
+def _canonical(email: str) -> str:
+    """The address as any mail server takes it. Raises ValueError for what is none, or needs SMTPUTF8."""
+    try:
+        found = validate_email(email, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from None
+    return found.ascii_email or found.normalized
+
+
+_BLANK = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""What `str.strip` takes away, written out: JSON Schema's `\\s` is JavaScript's, pydantic's is Rust's."""
+
+
+def _as_sent(text: Any) -> StringConstraints:
+    """The rules of a contract's text for the moment before it is stripped, so that they can stand in a document."""
+    rules = get_args(text)[1]
+    never = str(rules.pattern).removeprefix("^[^").removesuffix("]+$")
+    blanks, first, last = f"[{_BLANK}]*", f"[^{never}{_BLANK}]", f"([^{never}]*[^{never}{_BLANK}])?"
+    return StringConstraints(min_length=1, max_length=rules.max_length, pattern=f"^{blanks}{first}{last}{blanks}$")
+
+
+def _plain(amount: Any) -> Any:
+    """Decimal takes more than people write: exponents, underscores, digits of any script."""
+    if isinstance(amount, bool) or (isinstance(amount, str) and not re.fullmatch(_AMOUNT, amount)):
+        raise PydanticCustomError("decimal_parsing", "Write the amount as 1234.50 or 1234.")
+    return amount
+
+
+_AMOUNT = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
+_AMOUNTS = [
+    {"type": "number", "minimum": 0, "maximum": 9_999_999_999.99, "multipleOf": 0.01},
+    {"type": "string", "pattern": _AMOUNT},
+]
+_NAMES = "|".join("".join(f"[{c}{c.upper()}]" for c in name) for name in SPECIAL_USE_DOMAIN_NAMES if "." not in name)
+_EMAIL = {"format": "email", "not": {"pattern": rf"[@.]({_NAMES})$"}}
+
+Address = Annotated[str, Field(max_length=254, json_schema_extra=_EMAIL), AfterValidator(_canonical)]
+"""An e-mail address. Reserved names reach nobody."""
+
+GivenLine = Annotated[str, _as_sent(Line), AfterValidator(str.strip)]
+GivenText = Annotated[str, _as_sent(Text), AfterValidator(str.strip)]
+GivenNote = Annotated[
+    str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]*$")
+]
+"""As a text, and may be empty."""
+
+GivenUrl = Annotated[
+    str,
+    StringConstraints(
+        max_length=300,
+        pattern=rf"^https?://[^{_BLANK}\x00-\x1f\x7f/?#\"<>]+(/[^{_BLANK}\x00-\x1f\x7f\"<>]*)?$",
+    ),
+]
+
+
+class Body(BaseModel):
+    """What a door takes as JSON, as its document says: no text for a number, no number for a day or for yes."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_its_type(cls, value: Any, info: ValidationInfo) -> Any:
+        types = _types_of(cls.model_fields[str(info.field_name)].annotation)
+        if int in types and (isinstance(value, bool | str)):
+            raise PydanticCustomError("int_type", "Input should be a valid integer")
+        if bool in types and not isinstance(value, bool):
+            raise PydanticCustomError("bool_type", "Input should be a valid boolean")
+        if date in types and not (isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
+            raise PydanticCustomError("date_type", "Input should be a valid date")
+        return value
+
+
+def _types_of(annotation: Any) -> set[Any]:
+    """The type, or those of a union."""
+    return {annotation, *(get_args(one)[0] if get_origin(one) is Annotated else one for one in get_args(annotation))}
+
+
+class GivenMoney(Body, Money):
+    amount: Annotated[
+        Decimal,
+        Field(ge=0, max_digits=12, decimal_places=2, json_schema_extra={"anyOf": _AMOUNTS}),
+        BeforeValidator(_plain),
+        PlainSerializer(str, return_type=str, when_used="always"),
+    ]
