@@ -1,5 +1,5 @@
-"""What doors to the outside take, checked before it is brought into the form that records hold. Each type says all of it
-in the API's document.
+"""What doors to the outside take, checked before it is brought into the form that records hold. Each type says all of
+it in the API's document.
 """
 
 import re
