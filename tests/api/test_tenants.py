@@ -68,11 +68,9 @@ async def test_nobody_does_with_it_what_is_not_theirs(operation: str, tenants: T
         kept.restore()
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one not in TABLE or not TABLE[one].endless])
 async def test_whoever_may_call_it_is_told_nothing_of_the_others(operation: str, tenants: Tenants, kept: Kept) -> None:
     call = TABLE[operation]
-    if call.endless:
-        pytest.skip("A stream has no end: the tests below listen to it.")
     before = await adas(tenants)
     for who in EVERYBODY:
         if who in call.scope.refuses:
