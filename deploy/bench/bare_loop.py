@@ -9,6 +9,7 @@ a restart would heal that.
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
@@ -92,6 +93,8 @@ class Bare:
             "state": state,
             "outbox": [stored(one) for one in outbox],
             "timer": timer(state),
+            "partner_id": UUID(state["partner_id"]),
+            "merchant_id": UUID(state["details"]["merchant"]["merchant_id"]),
         }
         update = {"$set": changes, "$push": {"applied": {"$each": fresh, "$slice": -RING}}}
         return UpdateOne({"_id": subject, "revision": revision}, update, upsert=revision == 0), says

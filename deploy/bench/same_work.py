@@ -111,6 +111,11 @@ def _create(record: Json, data: Json, at: datetime) -> tuple[str, Json, Json]:
         "comments": 0,
         "decline": None,
         "review": None,
+        "reply_opened_at": None,
+        "review_asked_at": None,
+        "pending": None,
+        "access": None,
+        "blocked": False,
     }
     return "JobCreated", fact, state
 
@@ -124,7 +129,7 @@ def _partner_writes(state: Json, data: Json, at: datetime) -> tuple[str, Json, J
     changed = {**state, "status": status, "turn": "replied", "messages": state["messages"] + 1, "last_activity_at": now}
     if first:
         changed |= {"introduced": True, "first_reply_at": now}
-    return "JobReplied", {"text": data["text"], "first": first, "actor": data["actor"]}, changed
+    return "JobReplied", {"text": data["text"], "first": first, "attachments": [], "actor": data["actor"]}, changed
 
 
 def _merchant_writes(state: Json, data: Json, at: datetime) -> tuple[str, Json, Json]:
@@ -139,7 +144,9 @@ def _merchant_writes(state: Json, data: Json, at: datetime) -> tuple[str, Json, 
         "messages": state["messages"] + 1,
         "last_activity_at": text(at),
     }
-    return "MerchantReplied", {"text": data["text"], "actor": data["actor"]}, changed
+    if state["first_reply_at"] and not state["reply_opened_at"]:
+        changed["reply_opened_at"] = changed["last_activity_at"]
+    return "MerchantReplied", {"text": data["text"], "attachments": [], "actor": data["actor"]}, changed
 
 
 def timer(state: Json) -> Json | None:

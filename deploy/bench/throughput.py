@@ -24,7 +24,7 @@ from shared.settings import Settings
 from shared.topics import JOB_EVENTS, LOCAL_PARTITIONS, REPLIES
 
 MODULES = {
-    "service": "services.jobs.main",
+    "service": "deploy.bench.service_loop",
     "bare": "deploy.bench.bare_loop",
     "beginner": "deploy.bench.beginner_loop",
     "careful": "deploy.bench.beginner_loop",
