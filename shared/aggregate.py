@@ -19,11 +19,12 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
+from shared import timers
 from shared.consumer import Dead, Received
 from shared.contracts.base import Message, Snapshot, derived_id
 from shared.contracts.codec import encode_parts
 from shared.contracts.replies import CommandApplied, CommandRejected
-from shared.decisions import Decision, Rejection
+from shared.decisions import Decision, Rejection, Timer
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.publisher import Outgoing, Publisher, key_of
@@ -47,7 +48,8 @@ class Aggregate(Generic[StateT]):
     `decide(state, command, at)` gives the facts that follow, or a Rejection; `state` is None while there is none, and
     `at` is the log's time. `creates` are the commands that make sense then; any other names what does not exist.
     `evolve(state, fact, aggregate_id, at)` gives the next state. Both are pure. `indexed(state)` names the fields
-    that are stored beside the state because a query needs them.
+    that are stored beside the state because a query needs them; `timer(state)` what the clock has to tell it next, if
+    `Service.tells_time` is to do so.
     """
 
     name: str
@@ -58,6 +60,13 @@ class Aggregate(Generic[StateT]):
     decide: Callable[[StateT | None, Any, UUID, datetime], Decision]
     evolve: Callable[[StateT | None, Any, UUID, datetime], StateT]
     indexed: Indexed = field(default=lambda _state: {})
+    timer: Callable[[Any], Timer | None] | None = None
+
+    def beside(self, state: StateT | None) -> dict[str, Any]:
+        """What is stored beside the state."""
+        if state is None:
+            return {}
+        return {**(timers.indexed(self.timer(state)) if self.timer else {}), **self.indexed(state)}
 
 
 class AggregateLoop(Generic[StateT]):
@@ -239,7 +248,7 @@ class Fold(Generic[StateT]):
             version=self.version,
             outcomes=tuple(self.fresh.values()),
             outbox=tuple(self.to_publish()),
-            indexed=self._aggregate.indexed(self.state) if self.state is not None else {},
+            indexed=self._aggregate.beside(self.state),
         )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from shared.contracts.base import Message
 
@@ -12,6 +14,13 @@ class Rejection:
 
     code: str
     reason: str
+
+
+class Timer(NamedTuple):
+    """What an aggregate has to be told, and when."""
+
+    kind: str
+    due_at: datetime
 
 
 Decision = Sequence[Message] | Rejection

@@ -6,18 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from shared import timers
 from shared.aggregate import Aggregate, AggregateLoop
 from shared.clock import Clock, SystemClock
 from shared.commands import Commander, Policy, Reaction
 from shared.consumer import Consumer, Handler, Received
 from shared.contracts.base import Message
 from shared.failures import is_transient
+from shared.lease import Lease
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.mongo import Database
 from shared.publisher import Publisher
 from shared.settings import Settings
 from shared.store import MongoAggregateStore
+from shared.timers import Telling, Timers
 from shared.topics import REPLIES, Topic
 
 log = get_logger(__name__)
@@ -91,6 +94,22 @@ class Service:
             [aggregate.commands],
             AggregateLoop(self.name, aggregate, store, self.publisher, self.metrics),
         )
+
+    def tells_time(self, aggregate: Aggregate[Any], tell: Telling, *, every: float = 0.5) -> None:
+        """Tell each of these aggregates when the time of its `timer` has come, by the command that `tell` makes."""
+        collection = self.database[f"{aggregate.name}s"]
+        self.prepares(lambda: timers.prepare(collection))
+        scanner = Timers(
+            self.name,
+            aggregate.commands,
+            collection,
+            tell,
+            lease=Lease(self.database["leases"], "timers", seconds=10),
+            publisher=self.publisher,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        self.repeats("timers", scanner.tick, every=every)
 
     def reacts(
         self, group: str, topics: Sequence[Topic], door: Topic, reactions: dict[type[Message], Reaction]

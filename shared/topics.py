@@ -5,7 +5,7 @@ with what the running services subscribe and publish.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.contracts import jobs, mails, matching, partners, replies, requests
+from shared.contracts import choices, jobs, leads, mails, matching, partners, replies, requests
 from shared.contracts.codec import Codec
 
 FOREVER: timedelta | None = None
@@ -55,12 +55,14 @@ class Topic:
 
 
 def _door(name: str, codec: Codec, *, said_by: tuple[str, ...], owner: str) -> Topic:
+    """`owner` is the consumer group of the one service that hears it."""
     return Topic(name, "aggregate id", said_by, (owner,), codec, kept=timedelta(days=7), one_clock=True)
 
 
 REQUEST_COMMANDS = _door("requests.commands", Codec(requests.COMMANDS), said_by=("gateway", "leads"), owner="leads")
 MATCHING_COMMANDS = _door("matching.commands", Codec(matching.COMMANDS), said_by=("matching",), owner="matching")
 JOB_COMMANDS = _door("jobs.commands", Codec(jobs.COMMANDS), said_by=("gateway", "jobs"), owner="jobs")
+LEAD_COMMANDS = _door("leads.commands", Codec(leads.COMMANDS), said_by=("gateway", "leads"), owner="leads.leads")
 PARTNER_COMMANDS = _door("partners.commands", Codec(partners.COMMANDS), said_by=("gateway", "seed"), owner="gateway")
 
 REQUESTS = Topic(
@@ -70,7 +72,13 @@ REQUESTS = Topic(
     ("matching.requests", "notifications.requests", "gateway.requests"),
     Codec(requests.EVENTS, requests.Request),
 )
-MATCHES = Topic("matches", "request id", ("matching",), ("jobs.matches",), Codec(matching.EVENTS, matching.Match))
+MATCHES = Topic(
+    "matches",
+    "request id",
+    ("matching",),
+    ("jobs.matches", "leads.matches", "notifications.matches"),
+    Codec(matching.EVENTS, matching.Match),
+)
 JOB_EVENTS = Topic(
     "jobs.events",
     "job id",
@@ -84,8 +92,16 @@ JOB_EVENTS = Topic(
         "gateway.jobs",
         "gateway.search",
         "gateway.live*",
+        "leads.jobs",
     ),
     Codec(jobs.EVENTS, jobs.Job),
+)
+LEAD_EVENTS = Topic(
+    "leads.events",
+    "lead id",
+    ("leads",),
+    ("matching.leads", "notifications.leads", "gateway.leads", "leads.reviews"),
+    Codec(leads.EVENTS, leads.Lead),
 )
 PARTNERS = Topic(
     "partners",
@@ -106,7 +122,7 @@ STANDINGS = Topic(
     "standings",
     "partner id",
     ("matching",),
-    ("matching.index*", "gateway.standings"),
+    ("matching.index*", "gateway.standings", "leads.standings"),
     Codec(matching.STANDINGS),
     compacted=True,
 )
@@ -118,7 +134,15 @@ SIGN_INS = Topic(
     Codec(partners.SIGN_INS),
     kept=timedelta(days=1),
 )
-MAILS = Topic("mails", "mail id", ("notifications",), (), Codec(mails.MAILS), kept=timedelta(days=90))
+MAIL_CHOICES = Topic(
+    "mail-choices",
+    "address and kind of mail",
+    ("gateway",),
+    ("notifications.choices",),
+    Codec(choices.CHOICES),
+    compacted=True,
+)
+MAILS = Topic("mails", "mail id", ("notifications",), ("gateway.mails",), Codec(mails.MAILS), kept=timedelta(days=90))
 REPLIES = Topic(
     "replies",
     "command id",
@@ -132,13 +156,16 @@ TOPICS = (
     REQUEST_COMMANDS,
     MATCHING_COMMANDS,
     JOB_COMMANDS,
+    LEAD_COMMANDS,
     PARTNER_COMMANDS,
     REQUESTS,
     MATCHES,
     JOB_EVENTS,
+    LEAD_EVENTS,
     PARTNERS,
     STANDINGS,
     SIGN_INS,
+    MAIL_CHOICES,
     MAILS,
     REPLIES,
 )

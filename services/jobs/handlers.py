@@ -14,6 +14,8 @@ def on_request_matched(settings: Settings) -> Reaction:
 
     def react(event: Event[RequestMatched, Match]) -> Iterable[Order]:
         match = event.snapshot
+        if match.details.kind.is_prospects:
+            return  # a lead, and never in the job list
         for selection in event.fact.selections:
             yield Order(
                 job_id_of(match.request_id, selection.partner_id),
@@ -31,6 +33,8 @@ def on_request_matched(settings: Settings) -> Reaction:
 
 
 def on_match_closed(event: Event[MatchClosed, Match]) -> Iterable[Order]:
+    if event.snapshot.details.kind.is_prospects:
+        return
     for asked in event.snapshot.asked:
         job_id = job_id_of(event.snapshot.request_id, asked.partner_id)
         yield Order(job_id, CloseJob(reason=DeclineReason.WITHDRAWN, actor=SYSTEM))

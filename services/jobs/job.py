@@ -5,7 +5,7 @@ access to the merchant's store in `access.py`, what can be taken back for a mome
 """
 
 from datetime import datetime, timedelta
-from typing import NamedTuple, get_args
+from typing import get_args
 from uuid import UUID
 
 from services.jobs.access import AccessCommand, access_ended, decide_access
@@ -56,7 +56,7 @@ from shared.contracts.jobs import (
     UnassignMember,
     job_id_of,
 )
-from shared.decisions import Decision, Rejection
+from shared.decisions import Decision, Rejection, Timer
 
 
 def decide(job: Job | None, command: JobCommand, job_id: UUID, at: datetime) -> Decision:
@@ -77,15 +77,8 @@ def evolve(job: Job | None, fact: JobFact, job_id: UUID, at: datetime) -> Job:
     return job.model_copy(update=_changes(job, fact, at))
 
 
-class Timer(NamedTuple):
-    """`kind` is `settle`, `remind`, `expire` or `end-access`."""
-
-    kind: str
-    due_at: datetime
-
-
 def timer(job: Job) -> Timer | None:
-    """What the clock has to tell this job next."""
+    """What the clock has to tell this job next: `settle`, `remind`, `expire` or `end-access`."""
     timers = []
     if job.pending:
         timers.append(Timer("settle", job.pending.due_at))

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from services.jobs import partners, timers
+from services.jobs import partners
 from services.jobs.handlers import on_match_closed, on_request_matched
-from services.jobs.job import decide, evolve
+from services.jobs.job import decide, evolve, timer
 from services.jobs.platform import HttpPlatform
 from services.jobs.platform_calls import Calls, PlatformCalls
+from services.jobs.timers import told
 from shared.aggregate import Aggregate
 from shared.commands import Reaction
 from shared.contracts.base import Message
 from shared.contracts.jobs import CreateJob, Job
 from shared.contracts.matching import MatchClosed, RequestMatched
-from shared.lease import Lease
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
@@ -20,9 +20,8 @@ from shared.topics import JOB_COMMANDS, JOB_EVENTS, MATCHES, PARTNERS
 
 
 def indexed(job: Job) -> dict[str, Any]:
-    """What is stored beside the job because somebody looks for it: its timer, and the two it is between."""
-    parties = {"partner_id": job.partner_id, "merchant_id": job.details.merchant.merchant_id}
-    return {**timers.indexed(job), **parties}
+    """What is stored beside the job because somebody looks for it: the two it is between."""
+    return {"partner_id": job.partner_id, "merchant_id": job.details.merchant.merchant_id}
 
 
 JOB = Aggregate(
@@ -34,14 +33,15 @@ JOB = Aggregate(
     decide=decide,
     evolve=evolve,
     indexed=indexed,
+    timer=timer,
 )
 
 
 def build(service: Service) -> None:
     jobs = service.database["jobs"]
-    service.prepares(lambda: timers.prepare(jobs))
     service.prepares(lambda: partners.prepare(jobs))
     service.owns(JOB)
+    service.tells_time(JOB, told)
     reactions: dict[type[Message], Reaction] = {
         RequestMatched: on_request_matched(service.settings),
         MatchClosed: on_match_closed,
@@ -57,10 +57,6 @@ def build(service: Service) -> None:
     again = settings.platform_ask_again_seconds
     caller = PlatformCalls(calls, platform, service.publisher, service.clock, again, service.stopping)
     service.repeats("platform", caller.tick, every=0.5)
-
-    lease = Lease(service.database["leases"], "timers", seconds=10)
-    scanner = timers.Timers(jobs, lease, service.publisher, service.clock, service.metrics)
-    service.repeats("timers", scanner.tick, every=0.5)
 
 
 def main() -> None:

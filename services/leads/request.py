@@ -1,17 +1,19 @@
 """All rules of a request. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.contracts.base import Actor, ActorKind
 from shared.contracts.requests import (
     ConfirmRequest,
+    DropRequest,
+    MarkHelped,
     Request,
     RequestCommand,
     RequestConfirmed,
-    RequestDetails,
+    RequestDropped,
     RequestFact,
-    RequestKind,
+    RequestHelped,
     RequestStatus,
     RequestSubmitted,
     RequestWithdrawn,
@@ -19,56 +21,103 @@ from shared.contracts.requests import (
     WithdrawRequest,
     merchant_id_of,
 )
-from shared.decisions import Decision, Rejection
+from shared.decisions import Decision, Rejection, Timer
 from shared.taxonomy import is_service
+
+S = RequestStatus
+
+_NOT_CONFIRMED = {
+    S.WITHDRAWN: Rejection("withdrawn", "This request was withdrawn."),
+    S.HELPED: Rejection("helped", "You have found somebody."),
+    S.DROPPED: Rejection("dropped", "This request was not confirmed in time. Please send it again."),
+}
 
 
 def decide(request: Request | None, command: RequestCommand, request_id: UUID, at: datetime) -> Decision:
+    if isinstance(command, SubmitRequest):
+        return _submit(request, command)
+    if request is None:
+        raise ValueError(f"There is no request {request_id} to decide about.")
+    if isinstance(command, DropRequest):
+        return _drop(request, command, at)
+    if not _is_theirs(request, command.actor):
+        return Rejection("forbidden", "Only who asked can change the request.")
     match command:
-        case SubmitRequest(details=details, actor=actor):
-            return _submit(request, details, actor)
-        case ConfirmRequest(actor=actor):
-            if request is None:
-                raise ValueError(f"There is no request {request_id} to confirm.")
-            if not _is_theirs(request, actor):
-                return Rejection("forbidden", "Only the merchant who asked can confirm the request.")
-            if request.status is RequestStatus.WITHDRAWN:
-                return Rejection("withdrawn", "This request was withdrawn.")
-            return [RequestConfirmed()] if request.status is RequestStatus.SUBMITTED else []
-        case WithdrawRequest(actor=actor):
-            if request is None:
-                raise ValueError(f"There is no request {request_id} to withdraw.")
-            if not _is_theirs(request, actor):
-                return Rejection("forbidden", "Only the merchant who asked can withdraw the request.")
-            return [] if request.status is RequestStatus.WITHDRAWN else [RequestWithdrawn()]
+        case ConfirmRequest():
+            return _NOT_CONFIRMED.get(request.status) or ([RequestConfirmed()] if request.status is S.SUBMITTED else [])
+        case WithdrawRequest():
+            if request.status is S.DROPPED:
+                return _NOT_CONFIRMED[S.DROPPED]
+            return [] if request.status is S.WITHDRAWN else [RequestWithdrawn()]
+        case MarkHelped():
+            return _help(request)
 
 
 def evolve(request: Request | None, fact: RequestFact, request_id: UUID, at: datetime) -> Request:
+    if isinstance(fact, RequestSubmitted):
+        return _new_request(fact, request_id, at)
+    if request is None:
+        raise ValueError(f"{type(fact).__name__} before RequestSubmitted.")
     match fact:
-        case RequestSubmitted(details=details):
-            return Request(request_id=request_id, status=RequestStatus.SUBMITTED, details=details, submitted_at=at)
         case RequestConfirmed():
-            if request is None:
-                raise ValueError("RequestConfirmed before RequestSubmitted.")
-            return request.model_copy(update={"status": RequestStatus.CONFIRMED, "confirmed_at": at})
+            return request.model_copy(update={"status": S.CONFIRMED, "confirmed_at": at, "confirm_until": None})
         case RequestWithdrawn():
-            if request is None:
-                raise ValueError("RequestWithdrawn before RequestSubmitted.")
-            return request.model_copy(update={"status": RequestStatus.WITHDRAWN})
+            return request.model_copy(update={"status": S.WITHDRAWN, "confirm_until": None})
+        case RequestHelped():
+            return request.model_copy(update={"status": S.HELPED})
+        case RequestDropped():
+            return request.model_copy(update={"status": S.DROPPED, "confirm_until": None})
 
 
-def _submit(request: Request | None, details: RequestDetails, actor: Actor) -> Decision:
+def timer(request: Request) -> Timer | None:
+    """When a request is dropped whose address has not answered."""
+    return Timer("drop", request.confirm_until) if request.confirm_until else None
+
+
+def _new_request(fact: RequestSubmitted, request_id: UUID, at: datetime) -> Request:
+    """Who is signed in has an address that is known: their request needs no confirmation."""
+    known = fact.confirm_within_seconds is None
+    return Request(
+        request_id=request_id,
+        status=S.SUBMITTED,
+        details=fact.details,
+        submitted_at=at,
+        confirm_until=None if known else at + timedelta(seconds=fact.confirm_within_seconds or 0),
+    )
+
+
+def _submit(request: Request | None, command: SubmitRequest) -> Decision:
+    details, actor = command.details, command.actor
     if request is not None:
         return []  # the form came twice
     if not is_service(details.service):
         return Rejection("unknown_service", f"There is no service {details.service!r}.")
-    if (details.kind is RequestKind.DIRECT) != (details.partner_id is not None):
-        return Rejection("partner_needed", "A direct request names its partner, and a matched one names none.")
+    if details.kind.names_a_partner != (details.partner_id is not None):
+        return Rejection("partner_needed", "Who asks for one partner names it, and who is matched names none.")
+    if not details.kind.is_prospects and details.merchant.store_url is None:
+        return Rejection("store_needed", "A merchant has a store; without one there is the form for prospects.")
     if actor.merchant_id != details.merchant.merchant_id or actor.kind is not ActorKind.MERCHANT:
         return Rejection("forbidden", "A merchant submits requests of its own.")
     if details.merchant.merchant_id != merchant_id_of(details.merchant.email):
         return Rejection("forbidden", "The merchant's id does not belong to the address.")
-    return [RequestSubmitted(details=details)]
+    submitted = RequestSubmitted(details=details, confirm_within_seconds=command.confirm_within_seconds)
+    return [submitted] if command.confirm_within_seconds is not None else [submitted, RequestConfirmed()]
+
+
+def _help(request: Request) -> Decision:
+    if request.status is S.HELPED:
+        return []
+    if request.status is not S.CONFIRMED or not request.details.kind.is_prospects:
+        return Rejection("not_waiting", "This request is not with any partner.")
+    return [RequestHelped()]
+
+
+def _drop(request: Request, command: DropRequest, at: datetime) -> Decision:
+    if command.actor.kind is not ActorKind.SYSTEM:
+        return Rejection("forbidden", "Requests are dropped by the clock.")
+    if request.status is not S.SUBMITTED or command.due_at != request.confirm_until or at < command.due_at:
+        return Rejection("not_due", "This request does not wait, or still has time.")
+    return [RequestDropped()]
 
 
 def _is_theirs(request: Request, actor: Actor) -> bool:

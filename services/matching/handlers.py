@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from shared.commands import Order, Reaction
 from shared.contracts.base import SYSTEM, Event, Message
 from shared.contracts.jobs import Job, JobDeclined, JobExpired, JobReplied
-from shared.contracts.matching import Answer, CloseMatch, NoteAnswer, SelectPartners
-from shared.contracts.requests import Request, RequestConfirmed, RequestWithdrawn
+from shared.contracts.matching import Answer, CloseMatch, NoteAnswer, SelectPartners, StartWave
+from shared.contracts.requests import Request, RequestConfirmed, RequestHelped, RequestWithdrawn
+from shared.decisions import Timer
 from shared.settings import Settings
+from shared.timers import Telling
 
 ANSWERS: dict[type[Message], Answer] = {
     JobReplied: Answer.REPLIED,
@@ -25,6 +27,7 @@ def on_request_confirmed(settings: Settings) -> Reaction:
                 details=request.details,
                 partners_per_wave=settings.partners_per_wave,
                 waves=settings.waves,
+                wave_after_seconds=settings.lead_wave_seconds,
                 actor=SYSTEM,
             ),
         )
@@ -32,7 +35,22 @@ def on_request_confirmed(settings: Settings) -> Reaction:
     return react
 
 
-def on_request_withdrawn(event: Event[RequestWithdrawn, Request]) -> Iterable[Order]:
+def next_wave(settings: Settings) -> Telling:
+    """What a match is told when its next wave is due, with this deployment's limits."""
+
+    def tell(timer: Timer) -> Message:
+        return StartWave(
+            due_at=timer.due_at,
+            partners_per_wave=settings.partners_per_wave,
+            waves=settings.waves,
+            wave_after_seconds=settings.lead_wave_seconds,
+            actor=SYSTEM,
+        )
+
+    return tell
+
+
+def on_request_over(event: Event[RequestWithdrawn | RequestHelped, Request]) -> Iterable[Order]:
     if event.snapshot.confirmed_at is not None:  # else nobody was ever asked
         yield Order(event.snapshot.request_id, CloseMatch(actor=SYSTEM))
 

@@ -3,7 +3,7 @@ selection is of.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.matching.selection import Market, select
@@ -23,9 +23,10 @@ from shared.contracts.matching import (
     RequestUnmatched,
     Selection,
     SelectPartners,
+    StartWave,
 )
-from shared.contracts.requests import RequestKind
-from shared.decisions import Decision, Rejection
+from shared.contracts.requests import RequestDetails, RequestKind
+from shared.decisions import Decision, Rejection, Timer
 
 Decide = Callable[[Match | None, MatchCommand, UUID, datetime], Decision]
 
@@ -42,6 +43,8 @@ def decide_with(market: Market) -> Decide:
             raise ValueError(f"There is no match {request_id} to decide about.")
         if isinstance(command, CloseMatch):
             return [] if match.status is MatchStatus.CLOSED else [MatchClosed()]
+        if isinstance(command, StartWave):
+            return _on_time(match, command, market, at)
         return _note(match, command, market, at)
 
     return decide
@@ -52,24 +55,57 @@ def evolve(match: Match | None, fact: MatchFact, request_id: UUID, at: datetime)
         return _first(fact, request_id, at)
     match fact:
         case MatchClosed():
-            return match.model_copy(update={"status": MatchStatus.CLOSED})
+            return match.model_copy(update={"status": MatchStatus.CLOSED, "next_wave_at": None})
         case RequestMatched(wave=wave, selections=selections):
             asked = (*match.asked, *_asked(wave, selections))
-            return match.model_copy(update={"wave": wave, "asked": asked, "status": MatchStatus.WAITING})
+            waits = {"status": MatchStatus.WAITING, "next_wave_at": _next_wave_at(fact, at)}
+            return match.model_copy(update={"wave": wave, "asked": asked, **waits})
         case RequestUnmatched():
-            return match.model_copy(update={"status": MatchStatus.UNMATCHED})
+            return match.model_copy(update={"status": MatchStatus.UNMATCHED, "next_wave_at": None})
         case AnswerNoted(partner_id=partner_id, answer=answer):
             answers = answer is Answer.REPLIED and match.status is not MatchStatus.CLOSED
             status = MatchStatus.ANSWERED if answers else match.status
             return match.model_copy(update={"asked": _answered(match.asked, partner_id, answer), "status": status})
 
 
+def timer(match: Match) -> Timer | None:
+    """When the clock starts the next wave."""
+    return Timer("wave", match.next_wave_at) if match.next_wave_at else None
+
+
 def _start(command: SelectPartners, request_id: UUID, market: Market, at: datetime) -> Decision:
-    selections = select(request_id, command.details, market, command.partners_per_wave, (), at=at)
+    details = command.details
+    selections = select(request_id, details, market, command.partners_per_wave, (), at=at)
     if selections:
-        return [RequestMatched(details=command.details, wave=1, selections=selections)]
-    direct = command.details.kind is RequestKind.DIRECT
-    return [RequestUnmatched(details=command.details, reason="partner_unavailable" if direct else "nobody_eligible")]
+        return [_matched(details, 1, selections, command)]
+    reason = "partner_unavailable" if details.kind.names_a_partner else "nobody_eligible"
+    return [RequestUnmatched(details=details, reason=reason)]
+
+
+def _on_time(match: Match, command: StartWave, market: Market, at: datetime) -> Decision:
+    """A prospect's next partners: nobody knows what the others answered, but the prospect has not said that it is
+    enough.
+    """
+    if match.next_wave_at is None or command.due_at != match.next_wave_at or at < command.due_at:
+        return Rejection("not_due", "This wave is not wanted any more, or not yet.")
+    tried = {asked.partner_id for asked in match.asked}
+    selections = select(match.request_id, match.details, market, command.partners_per_wave, tried, at=at)
+    if selections:
+        return [_matched(match.details, match.wave + 1, selections, command)]
+    return [RequestUnmatched(details=match.details, reason="nobody_else")]
+
+
+def _matched(
+    details: RequestDetails, wave: int, selections: tuple[Selection, ...], limits: SelectPartners | StartWave
+) -> RequestMatched:
+    """One wave; a prospect's has another one after it while waves are left."""
+    more = details.kind is RequestKind.LEAD and wave < limits.waves
+    after = limits.wave_after_seconds if more else None
+    return RequestMatched(details=details, wave=wave, selections=selections, wave_after_seconds=after)
+
+
+def _next_wave_at(fact: RequestMatched, at: datetime) -> datetime | None:
+    return at + timedelta(seconds=fact.wave_after_seconds) if fact.wave_after_seconds else None
 
 
 def _note(match: Match, command: NoteAnswer, market: Market, at: datetime) -> Decision:
@@ -116,4 +152,5 @@ def _first(fact: MatchFact, request_id: UUID, at: datetime) -> Match:
         wave=1 if selections else 0,
         asked=_asked(1, selections),
         started_at=at,
+        next_wave_at=_next_wave_at(fact, at) if isinstance(fact, RequestMatched) else None,
     )

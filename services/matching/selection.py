@@ -12,7 +12,7 @@ from uuid import UUID
 
 from shared.contracts.matching import Factor, Selection, ServiceStanding, StandingChanged
 from shared.contracts.partners import Offer, Partner
-from shared.contracts.requests import RequestDetails, RequestKind
+from shared.contracts.requests import RequestDetails
 
 PRIORITIES_SHARE = 0.7
 """The part of the score that the merchant's priorities divide among time, cost and quality; the rest is fixed."""
@@ -43,7 +43,7 @@ def select(  # noqa: PLR0913 - what a selection is of, and when
     and partner, so that nobody is first by their id in every request.
     """
     named = market.partner(details.partner_id) if details.partner_id else None
-    candidates = [named] if named else [] if details.kind is RequestKind.DIRECT else market.partners()
+    candidates = [named] if named else [] if details.kind.names_a_partner else market.partners()
     scored = [
         explained(details, partner, offer, standing)
         for partner in candidates
@@ -58,7 +58,7 @@ def select(  # noqa: PLR0913 - what a selection is of, and when
 def eligible(details: RequestDetails, partner: Partner, at: datetime) -> Offer | None:
     """The partner's offer if it may get this request at all, else None."""
     preferences = partner.preferences
-    matched = details.kind is RequestKind.MATCH
+    matched = not details.kind.names_a_partner
     passes = (
         partner.profile.published
         and preferences.contactable(at)
@@ -76,7 +76,7 @@ def has_room(partner: Partner, standing: StandingChanged | None, details: Reques
     six days before. A direct request is the merchant's own choice and always fits. Standings follow the jobs by some
     milliseconds, so that requests at the same moment may pass the limit by one or two.
     """
-    if details.kind is RequestKind.DIRECT:
+    if details.kind.names_a_partner:
         return True
     wanted, standing = partner.preferences, standing or StandingChanged.newcomers(partner.partner_id)
     week = {(at - timedelta(days=back)).date() for back in range(7)}

@@ -1,7 +1,7 @@
-"""What matching learns of partners: a projection of `jobs.events`, published as `standings`.
+"""What matching learns of partners: a projection of `jobs.events` and `leads.events`, published as `standings`.
 
-Each job leaves one document, replaced when a newer snapshot comes; a partner's standing is summed from its documents.
-Summing again after a crash or a duplicate gives the same numbers, which adding to a counter would not.
+Each job and each lead leaves one document, replaced when a newer snapshot comes; a partner's standing is summed from
+its documents. Summing again after a crash or a duplicate gives the same numbers, which adding to a counter would not.
 """
 
 from collections import defaultdict
@@ -15,6 +15,7 @@ from shared.commands import command
 from shared.consumer import Received
 from shared.contracts.base import derived_id
 from shared.contracts.jobs import Job, Status
+from shared.contracts.leads import Lead
 from shared.contracts.matching import Answering, ServiceStanding, StandingChanged
 from shared.mongo import Database, Document, aggregated
 from shared.projection import Projection, Write, newer
@@ -22,6 +23,7 @@ from shared.publisher import Outgoing, Publisher, outgoing
 from shared.topics import STANDINGS
 
 COLLECTION = "job_outcomes"
+SUMMED = ("leads", "open", "replied", "opened", "declined", "expired", "reply_seconds", "reviews", "rating_sum")
 REMEMBERED_DAYS = 8
 OPEN = frozenset({Status.NEW, Status.OPENED, Status.REPLIED, Status.AWAITING_REPLY})
 
@@ -31,7 +33,7 @@ class Standings:
 
     def __init__(self, database: Database, publisher: Publisher) -> None:
         self._outcomes = database[COLLECTION]
-        self._remember = Projection(database, on_job)
+        self._remember = Projection(database, remember)
         self._publisher = publisher
 
     async def prepare(self) -> None:
@@ -60,9 +62,22 @@ def _said(standing: StandingChanged, received: Received) -> Outgoing:
     return outgoing(STANDINGS.name, record)
 
 
-def on_job(received: Received) -> Iterable[Write]:
-    job: Job = received.record.snapshot
-    yield newer(COLLECTION, job.job_id, job.version, outcome_of(job))
+def remember(received: Received) -> Iterable[Write]:
+    snapshot: Job | Lead = received.record.snapshot
+    outcome = outcome_of_lead(snapshot) if isinstance(snapshot, Lead) else outcome_of(snapshot)
+    yield newer(COLLECTION, received.record.subject, snapshot.version, outcome)
+
+
+def outcome_of_lead(lead: Lead) -> dict[str, Any]:
+    """What this lead adds. Prospects and partners talk elsewhere: only the review is known."""
+    return {
+        **dict.fromkeys(SUMMED, 0),
+        "partner_id": lead.partner_id,
+        "service": lead.details.service,
+        "leads": 1,
+        "reviews": int(lead.review is not None),
+        "rating_sum": lead.review.rating if lead.review else 0,
+    }
 
 
 def outcome_of(job: Job) -> dict[str, Any]:
@@ -72,6 +87,7 @@ def outcome_of(job: Job) -> dict[str, Any]:
     return {
         "partner_id": job.partner_id,
         "service": job.details.service,
+        "leads": 0,
         "day": job.created_at.date().isoformat(),
         "open": int(job.status in OPEN),
         "replied": int(job.first_reply_at is not None),
@@ -82,9 +98,6 @@ def outcome_of(job: Job) -> dict[str, Any]:
         "reviews": int(job.review is not None),
         "rating_sum": job.review.rating if job.review else 0,
     }
-
-
-SUMMED = ("open", "replied", "opened", "declined", "expired", "reply_seconds", "reviews", "rating_sum")
 
 
 def sums_of(partner_ids: Sequence[UUID]) -> list[Document]:
@@ -99,7 +112,7 @@ def sums_of(partner_ids: Sequence[UUID]) -> list[Document]:
 def days_of(partner_ids: Sequence[UUID]) -> list[Document]:
     """The aggregation that counts these partners' new jobs of each day."""
     return [
-        {"$match": {"partner_id": {"$in": list(partner_ids)}}},
+        {"$match": {"partner_id": {"$in": list(partner_ids)}, "day": {"$ne": None}}},
         {"$group": {"_id": {"partner_id": "$partner_id", "day": "$day"}, "received": {"$sum": 1}}},
     ]
 
@@ -116,7 +129,12 @@ def standings_of(sums: Iterable[Document], days: Iterable[Document] = ()) -> lis
 
 
 def _standing(partner_id: UUID, sums: Sequence[Document], received_on: dict[date, int]) -> StandingChanged:
-    services = {summed["_id"]["service"]: ServiceStanding.model_validate(summed) for summed in sums}
+    services = {
+        summed["_id"]["service"]: ServiceStanding.model_validate(
+            {**summed, "received": summed["received"] - summed["leads"]}
+        )
+        for summed in sums
+    }
     standing = StandingChanged(
         partner_id=partner_id,
         version=sum(summed["version"] for summed in sums),

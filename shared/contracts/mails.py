@@ -1,9 +1,9 @@
-"""What notifications says: what became of each mail."""
+"""What notifications says: what became of each mail. `side` is whom it was for: a job's merchant or its partner."""
 
 from datetime import datetime
 from uuid import UUID
 
-from shared.contracts.base import Email, Message
+from shared.contracts.base import ActorKind, Email, Message
 
 
 class MailSent(Message):
@@ -11,15 +11,19 @@ class MailSent(Message):
     to: Email
     about: UUID
     at: datetime
+    side: ActorKind | None = None
 
 
 class MailFailed(Message):
-    """The server refused it for good. `error` is the server's answer."""
+    """It will not be sent. `error` is the server's answer; or `suppressed`, where the server has refused the address
+    before; or `unsubscribed`, where the address does not want such mails.
+    """
 
     template: str
     to: Email
     about: UUID
     at: datetime
+    side: ActorKind | None = None
     error: str
 
 
@@ -30,6 +34,7 @@ class MailUncertain(Message):
     to: Email
     about: UUID
     at: datetime
+    side: ActorKind | None = None
 
 
 MAILS = (MailSent, MailFailed, MailUncertain)

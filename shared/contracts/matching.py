@@ -58,6 +58,7 @@ class Match(Snapshot):
     wave: int
     asked: tuple[Asked, ...]
     started_at: datetime
+    next_wave_at: datetime | None = None
 
 
 class SelectPartners(Message):
@@ -66,6 +67,10 @@ class SelectPartners(Message):
     details: RequestDetails
     partners_per_wave: int
     waves: int
+    wave_after_seconds: int | None = None
+    """After this long a prospect's request goes to the next partners: prospects and partners talk elsewhere, so that
+    nobody tells what they answered.
+    """
     actor: Actor
 
 
@@ -83,10 +88,21 @@ class CloseMatch(Message):
     actor: Actor
 
 
+class StartWave(Message):
+    """`due_at` names the wave that it means. The limits come with it, as with `SelectPartners`."""
+
+    due_at: datetime
+    partners_per_wave: int
+    waves: int
+    wave_after_seconds: int | None = None
+    actor: Actor
+
+
 class RequestMatched(Message):
     details: RequestDetails
     wave: int
     selections: tuple[Selection, ...]
+    wave_after_seconds: int | None = None
 
 
 class RequestUnmatched(Message):
@@ -108,6 +124,7 @@ class MatchClosed(Message):
 class ServiceStanding(Contract):
     """What one partner did with one service's jobs. Counts; times in seconds; ratings are sums of 1..5. `opened` are
     the replies that their merchants have looked at; one that nobody opened is nobody's fault.
+    `leads` are prospects, who write back by mail: nothing is learned of them but reviews.
     """
 
     received: int = 0
@@ -118,6 +135,7 @@ class ServiceStanding(Contract):
     reply_seconds: float = 0.0
     reviews: int = 0
     rating_sum: int = 0
+    leads: int = 0
 
 
 class Answering(Contract):
@@ -157,7 +175,7 @@ class StandingChanged(Message):
 
 
 STANDINGS = (StandingChanged,)
-MatchCommand = SelectPartners | NoteAnswer | CloseMatch
+MatchCommand = SelectPartners | NoteAnswer | StartWave | CloseMatch
 MatchFact = RequestMatched | RequestUnmatched | AnswerNoted | MatchClosed
 COMMANDS = get_args(MatchCommand)
 EVENTS = get_args(MatchFact)

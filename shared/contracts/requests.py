@@ -25,14 +25,30 @@ from shared.contracts.base import (
 
 
 class RequestKind(StrEnum):
+    """`match` and `direct` are a merchant's and become jobs; `lead` and `contact` are a prospect's, who has no store
+    yet, and become leads. Who asks for one partner by name sends a `direct` or a `contact`.
+    """
+
     MATCH = "match"
     DIRECT = "direct"
+    LEAD = "lead"
+    CONTACT = "contact"
+
+    @property
+    def is_prospects(self) -> bool:
+        return self in (RequestKind.LEAD, RequestKind.CONTACT)
+
+    @property
+    def names_a_partner(self) -> bool:
+        return self in (RequestKind.DIRECT, RequestKind.CONTACT)
 
 
 class RequestStatus(StrEnum):
     SUBMITTED = "submitted"
     CONFIRMED = "confirmed"
     WITHDRAWN = "withdrawn"
+    HELPED = "helped"
+    DROPPED = "dropped"
 
 
 class Priorities(Contract):
@@ -51,12 +67,15 @@ class Priorities(Contract):
 
 
 class Merchant(Contract):
-    """Who asks. The id follows from the confirmed address, so that one person's requests belong together."""
+    """Who asks: a merchant, or a prospect, who has no store yet. The id follows from the confirmed address, so that one
+    person's requests belong together.
+    """
 
     merchant_id: UUID
     name: Line
     email: Email
-    store_url: WebUrl
+    store_url: WebUrl | None = None
+    phone: Annotated[Line, Field(max_length=40)] | None = None
 
 
 def merchant_id_of(email: str) -> UUID:
@@ -86,16 +105,25 @@ class RequestDetails(Contract):
         return self.budget.amount
 
 
+CONFIRM_WITHIN_SECONDS = 48 * 3600
+
+
 class Request(Snapshot):
     request_id: UUID
     status: RequestStatus
     details: RequestDetails
     submitted_at: datetime
+    confirm_until: datetime | None = None
     confirmed_at: datetime | None = None
 
 
 class SubmitRequest(Message):
+    """Seconds, as in `CreateJob`: until the address has to be confirmed. None for who is signed in, whose address is
+    known.
+    """
+
     details: RequestDetails
+    confirm_within_seconds: int | None = CONFIRM_WITHIN_SECONDS
     actor: Actor
 
 
@@ -111,8 +139,22 @@ class WithdrawRequest(Message):
     actor: Actor
 
 
+class MarkHelped(Message):
+    """The prospect has found somebody: nobody else is asked. Whoever sends this has checked the mailed link."""
+
+    actor: Actor
+
+
+class DropRequest(Message):
+    """`due_at` names the moment until which the address could be confirmed."""
+
+    due_at: datetime
+    actor: Actor
+
+
 class RequestSubmitted(Message):
     details: RequestDetails
+    confirm_within_seconds: int | None = CONFIRM_WITHIN_SECONDS
 
 
 class RequestConfirmed(Message):
@@ -123,7 +165,15 @@ class RequestWithdrawn(Message):
     pass
 
 
-RequestCommand = SubmitRequest | ConfirmRequest | WithdrawRequest
-RequestFact = RequestSubmitted | RequestConfirmed | RequestWithdrawn
+class RequestHelped(Message):
+    pass
+
+
+class RequestDropped(Message):
+    """The address never answered. Nobody was ever told of the request."""
+
+
+RequestCommand = SubmitRequest | ConfirmRequest | WithdrawRequest | MarkHelped | DropRequest
+RequestFact = RequestSubmitted | RequestConfirmed | RequestWithdrawn | RequestHelped | RequestDropped
 COMMANDS = get_args(RequestCommand)
 EVENTS = get_args(RequestFact)

@@ -244,12 +244,14 @@ WAYS: dict[str, tuple[Step, ...]] = {
 }
 """The columns of the tables: the shortest way there."""
 
+OF_JOBS = tuple(kind for kind in RequestKind if not kind.is_prospects)
+
 HEADINGS: dict[str, tuple[tuple[str, ...], tuple[RequestKind, ...]]] = {
-    "The partner": (("the partner",), tuple(RequestKind)),
+    "The partner": (("the partner",), OF_JOBS),
     "The merchant of a direct request": (("the merchant",), (RequestKind.DIRECT,)),
     "The merchant of a matched request": (("the merchant",), (RequestKind.MATCH,)),
-    "The system": (("the system",), tuple(RequestKind)),
-    "Another partner, another merchant": (("another partner", "another merchant"), tuple(RequestKind)),
+    "The system": (("the system",), OF_JOBS),
+    "Another partner, another merchant": (("another partner", "another merchant"), OF_JOBS),
 }
 """Whose table it is, and for which kinds of request. Elsewhere a row says who it is; the request is a direct one."""
 

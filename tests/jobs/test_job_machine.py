@@ -68,6 +68,7 @@ from tests.builders import (
     WINDOW,
     details,
 )
+from tests.jobs.rules import OF_JOBS
 
 RUNS, STEPS = 2_000, 40
 
@@ -172,7 +173,7 @@ class Model:
 
 
 class JobMachine(RuleBasedStateMachine):
-    @initialize(kind=st.sampled_from(RequestKind), begins=st.sampled_from(BEGINNINGS), patience=st.integers(0, 16))
+    @initialize(kind=st.sampled_from(OF_JOBS), begins=st.sampled_from(BEGINNINGS), patience=st.integers(0, 16))
     def create(self, kind: RequestKind, begins: str, patience: int) -> None:
         """Most beginnings are some way into the story, and most jobs are not closed at once: by chance alone hardly a
         run would come to a review or a grant.

@@ -9,13 +9,13 @@ import pytest
 from services.jobs.job import decide, evolve
 from shared.contracts.base import Message, derived_id
 from shared.contracts.jobs import EVENTS, Job, Status
-from shared.contracts.requests import RequestKind
 from shared.decisions import Rejection
 from tests.builders import JOB_ID, NOW, REQUEST_ID, UNDO, WINDOW, a_creation, a_job
 from tests.jobs.rules import (
     ACTORS,
     HEADINGS,
     NAMES,
+    OF_JOBS,
     SENT,
     WAYS,
     Cell,
@@ -102,7 +102,7 @@ def test_no_command_actor_or_status_is_without_its_cell() -> None:
             rows[cell.who, cell.kind, cell.where].add(command_of(cell.sent))
     places = [*tables()["The partner"][0]][2:]
     assert {place.removesuffix(" after a reply") for place in places} == {name_of(status) for status in Status}
-    assert set(rows) == {(who, kind, place) for who in ACTORS for kind in RequestKind for place in places}
+    assert set(rows) == {(who, kind, place) for who in ACTORS for kind in OF_JOBS for place in places}
     assert {place: NAMES - named for place, named in rows.items() if named != NAMES} == {}
     assert {command_of(sent) for sent in SENT} == NAMES
 

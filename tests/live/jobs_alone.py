@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.processes import ManagedProcess
-from services.jobs import timers
 from services.jobs.main import JOB
-from shared.lease import Lease
+from services.jobs.timers import told
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
@@ -33,12 +32,8 @@ class JobsAlone(ServiceProcess):
 
 def build(service: Service) -> None:
     service.owns(JOB)
-    jobs = service.database["jobs"]
-    service.prepares(lambda: timers.prepare(jobs))
     if every := float(os.environ[TICK]):
-        lease = Lease(service.database["leases"], "timers", seconds=10)
-        scanner = timers.Timers(jobs, lease, service.publisher, service.clock, service.metrics)
-        service.repeats("timers", scanner.tick, every=every)
+        service.tells_time(JOB, told, every=every)
 
 
 if __name__ == "__main__":

@@ -24,19 +24,20 @@ from aiokafka.errors import KafkaTimeoutError
 from pydantic_core import from_json
 
 from deploy.local.stack import Endpoints
-from services.jobs.job import Timer
-from services.jobs.timers import _told
+from services.jobs.timers import told
 from shared.clock import SystemClock, from_timestamp
 from shared.commands import Answer, Applied, Commander, NotTaken, Rejected
 from shared.commands import command as a_command
 from shared.contracts.base import SYSTEM
 from shared.contracts.jobs import ExpireJob, SendMessage, job_id_of
+from shared.decisions import Timer
 from shared.fetching import Broker
 from shared.metrics import Metrics
 from shared.mongo import Collection, Mongo
 from shared.publisher import KafkaPublisher, outgoing
 from shared.service import Service
 from shared.settings import Settings
+from shared.timers import command_id_of
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES
 from tests.builders import BY_PARTNER, PARTNER_ID, a_creation
 from tests.live.jobs_alone import JobsAlone
@@ -160,7 +161,11 @@ async def _tell_the_time_too(race: Race, publisher: KafkaPublisher, random: Rand
     which = random.random()
     if which < 0.2:  # as a second scanner, or the first one after a crash: the same id
         await _moment(race, random.uniform(0.002, 0.06))
-        record = _told(race.job_id, Timer("expire", race.deadline), race.deadline)[1]
+        expiry, again = Timer("expire", race.deadline), race.deadline
+        data, command_id = told(expiry), command_id_of(race.job_id, expiry, again)
+        record = outgoing(
+            JOB_COMMANDS.name, a_command(data, race.job_id, source="jobs", time=again, command_id=command_id)
+        )
     elif which < 0.4:  # under an id of its own, and perhaps too early
         await _moment(race, random.uniform(-0.03, 0.03))
         expiry = ExpireJob(deadline=race.deadline, actor=SYSTEM)

@@ -1,0 +1,31 @@
+"""Whenever matching has chosen partners for a prospect, each of them gets a lead."""
+
+from collections.abc import Iterable
+
+from shared.commands import Order
+from shared.contracts.base import SYSTEM, Event, Message
+from shared.contracts.leads import CreateLead, lead_id_of
+from shared.contracts.matching import Match, RequestMatched
+from shared.contracts.requests import DropRequest
+from shared.decisions import Timer
+
+
+def on_request_matched(event: Event[RequestMatched, Match]) -> Iterable[Order]:
+    match = event.snapshot
+    if not match.details.kind.is_prospects:
+        return
+    for selection in event.fact.selections:
+        yield Order(
+            lead_id_of(match.request_id, selection.partner_id),
+            CreateLead(
+                request_id=match.request_id,
+                partner_id=selection.partner_id,
+                details=match.details,
+                others=len(match.asked) - 1,
+                actor=SYSTEM,
+            ),
+        )
+
+
+def told(timer: Timer) -> Message:
+    return DropRequest(due_at=timer.due_at, actor=SYSTEM)
