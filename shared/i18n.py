@@ -1,16 +1,17 @@
 """Three languages: gettext catalogues read straight from their `.po` files, dates and numbers by Babel."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_datetime
+from babel import Locale as Conventions
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -77,6 +78,24 @@ def moment(time: datetime, locale: Locale) -> str:
     return str(format_datetime(time, format=_MOMENTS[locale], locale=locale.value))
 
 
+def day(on: date, locale: Locale) -> str:
+    return str(format_date(on, format="long", locale=locale.value))
+
+
+def number(value: float, locale: Locale) -> str:
+    """With at most one decimal place."""
+    return str(format_decimal(value, format="#,##0.#", locale=locale.value))
+
+
+def language_name(code: str, locale: Locale) -> str:
+    """A language in the reader's words; its code where they have none."""
+    return str(Conventions(locale.value).languages.get(code, code))
+
+
+def country_name(code: str, locale: Locale) -> str:
+    return str(Conventions(locale.value).territories.get(code, code))
+
+
 @cache
 def environment(templates: Path, locale: Locale) -> Environment:
     """Jinja for one language. HTML and MJML escape everything; a name that a template misspells is an error, not a
@@ -95,6 +114,10 @@ def environment(templates: Path, locale: Locale) -> Environment:
     filters: dict[str, Any] = {
         "money": lambda amount: money(amount, locale),
         "moment": lambda time: moment(time, locale),
+        "day": lambda on: day(on, locale),
+        "number": lambda value: number(value, locale),
+        "language": lambda code: language_name(code, locale),
+        "country": lambda code: country_name(code, locale),
     }
     env.filters.update(filters)
     env.globals["locale"] = locale.value

@@ -1,48 +1,35 @@
-"""The partners as the public side knows them: a projection of `partners`."""
+"""The partners that somebody can write to, for the forms."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from services.leads.profiles import is_contactable
+from services.leads.projections import PROFILES
 from shared.clock import Clock
-from shared.consumer import Received
-from shared.contracts.partners import Partner
-from shared.mongo import Database
-from shared.projection import Write, newer
-
-COLLECTION = "directory"
-
-
-def on_partner(received: Received) -> Iterable[Write]:
-    partner: Partner = received.record.snapshot
-    fields = {
-        "slug": partner.profile.slug,
-        "name": partner.profile.name,
-        "services": [offer.service for offer in partner.profile.services],
-        "reachable": partner.profile.published and partner.preferences.available,
-        "away": away.model_dump(mode="json") if (away := partner.preferences.away) else None,
-        "blocked_by": list(partner.blocked_by),
-    }
-    return [newer(COLLECTION, partner.partner_id, partner.version, fields)]
+from shared.mongo import Database, Document
 
 
 class Directory:
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._partners = database[COLLECTION]
+        self._partners = database[PROFILES]
         self._clock = clock
-
-    async def prepare(self) -> None:
-        await self._partners.create_index("slug")
 
     async def by_slug(self, slug: str) -> dict[str, Any] | None:
         """The partner under this slug that can be written to."""
-        return await self._partners.find_one({"slug": slug, **self._reachable()})
+        return await self._contactable({"slug": slug})
 
     async def by_id(self, partner_id: UUID) -> dict[str, Any] | None:
-        return await self._partners.find_one({"_id": partner_id, **self._reachable()})
+        return await self._contactable({"_id": partner_id})
 
-    def _reachable(self) -> dict[str, Any]:
-        """Published, available, and not away today (UTC, as `Preferences.contactable`)."""
-        today = self._clock.now().date().isoformat()
-        here = [{"away": None}, {"away.first_day": {"$gt": today}}, {"away.last_day": {"$lt": today}}]
-        return {"reachable": True, "$or": here}
+    async def name_of(self, partner_id: UUID) -> str:
+        """The name of any partner, also one that cannot be written to."""
+        partner = await self._partners.find_one({"_id": partner_id}, {"name": 1})
+        return str(partner["name"]) if partner else ""
+
+    async def employs(self, partner_id: UUID, merchant_id: UUID | None) -> bool:
+        """Whether who asks under this id belongs to the partner's team."""
+        return await self._partners.find_one({"_id": partner_id, "team": merchant_id}, {"_id": 1}) is not None
+
+    async def _contactable(self, query: Document) -> Document | None:
+        partner = await self._partners.find_one({**query, "reachable": True})
+        return partner if partner and is_contactable(partner, self._clock.now().date()) else None

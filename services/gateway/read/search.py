@@ -18,9 +18,9 @@ from services.gateway.read.search_index import (
     passages_of_entry,
     passages_of_request,
 )
-from services.gateway.read.tokens import COMMENT, Kind, Span, Term, deletions, fold, is_near, pairs_of, spans, terms_of
 from shared.contracts.jobs import Job
 from shared.mongo import Database
+from shared.tokens import COMMENT, Kind, Span, Term, deletions, fold, is_near, pairs_of, spans, terms_of
 
 MOST_CORRECTIONS = 100
 ROUNDS, MOST_CANDIDATES = 8, 400

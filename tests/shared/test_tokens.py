@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.read.tokens import (
+from shared.tokens import (
     CORRECTED,
     LONGEST,
     MOST_PAIRS,
