@@ -44,17 +44,17 @@ def _as_sent(text: Any) -> StringConstraints:
     return StringConstraints(min_length=1, max_length=rules.max_length, pattern=f"^{blanks}{first}{last}{blanks}$")
 
 
-def _plain(amount: Any) -> Any:
+def plain_amount(amount: Any) -> Any:
     """Decimal takes more than people write: exponents, underscores, digits of any script."""
-    if isinstance(amount, bool) or (isinstance(amount, str) and not re.fullmatch(_AMOUNT, amount)):
+    if isinstance(amount, bool) or (isinstance(amount, str) and not re.fullmatch(AMOUNT, amount)):
         raise PydanticCustomError("decimal_parsing", "Write the amount as 1234.50 or 1234.")
     return amount
 
 
-_AMOUNT = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
+AMOUNT = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
 _AMOUNTS = [
     {"type": "number", "minimum": 0, "maximum": 9_999_999_999.99, "multipleOf": 0.01},
-    {"type": "string", "pattern": _AMOUNT},
+    {"type": "string", "pattern": AMOUNT},
 ]
 _NAMES = "|".join("".join(f"[{c}{c.upper()}]" for c in name) for name in SPECIAL_USE_DOMAIN_NAMES if "." not in name)
 _EMAIL = {"format": "email", "not": {"pattern": rf"[@.]({_NAMES})$"}}
@@ -103,6 +103,6 @@ class GivenMoney(Body, Money):
     amount: Annotated[
         Decimal,
         Field(ge=0, max_digits=12, decimal_places=2, json_schema_extra={"anyOf": _AMOUNTS}),
-        BeforeValidator(_plain),
+        BeforeValidator(plain_amount),
         PlainSerializer(str, return_type=str, when_used="always"),
     ]

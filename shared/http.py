@@ -27,7 +27,6 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",  # links carry tokens
-    "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _CSP = (
@@ -42,21 +41,27 @@ _DOCS_CSP = (
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's word
-    """An answer that is not 2xx. `code` is stable and machine-readable, `detail` says what to do."""
+    """An answer that is not 2xx. `code` is stable and machine-readable, `detail` says what to do. `retry_after` counts
+    seconds.
+    """
 
-    def __init__(self, status: int, code: str, detail: str, **more: Any) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, retry_after: int | None = None, **more: Any) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.retry_after = 5 if status == 503 and retry_after is None else retry_after
         self.more = more
 
     def response(self) -> JSONResponse:
         body = {"type": "about:blank", "title": self.code.replace("_", " "), "status": self.status}
+        headers = {**WITH_STATUS.get(self.status, {})}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
         return JSONResponse(
             {**body, "code": self.code, "detail": self.detail, **self.more},
             self.status,
-            WITH_STATUS.get(self.status),
+            headers,
             media_type=PROBLEM,
         )
 
@@ -162,6 +167,9 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if "frame-ancestors" not in headers.get("Content-Security-Policy", ""):
+                    # A page whose own policy says who may frame it is not to be contradicted.
+                    headers.setdefault("X-Frame-Options", "DENY")
                 headers.setdefault("Content-Security-Policy", _DOCS_CSP if scope["path"] == "/docs" else _CSP)
             await send(message)
 

@@ -55,6 +55,13 @@ class Metrics:
         self.mails = Counter(
             "jobwire_mails_total", "Mails by template and what became of them.", ["template", "result"], registry=r
         )
+        self.forms = Counter(
+            "jobwire_forms_total",
+            "Requests that came in, by kind and what became of them: taken, same_again, invalid, trap, too_fast, "
+            "stale, limited_(address, network, overall), try_again.",
+            ["kind", "result"],
+            registry=r,
+        )
         self.market = Gauge("jobwire_market_partners", "Partners that matching can choose from.", registry=r)
         self.sse_clients = Gauge("jobwire_sse_clients", "Open live connections.", registry=r)
         self.timers_late_seconds = Gauge(

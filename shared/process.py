@@ -168,7 +168,15 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
     app.router.routes[:0] = process.routes()
     app.router.lifespan_context = process.lifespan
     server = _Server(
-        uvicorn.Config(app, settings.host, settings.port, log_config=None, timeout_graceful_shutdown=10), service
+        uvicorn.Config(
+            app,
+            settings.host,
+            settings.port,
+            log_config=None,
+            timeout_graceful_shutdown=10,
+            proxy_headers=False,  # on by default: it would believe whoever speaks from this machine
+        ),
+        service,
     )
     process.on_failure = server.leave
     await server.serve()

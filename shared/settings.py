@@ -49,10 +49,33 @@ class Settings(BaseSettings):
     remind_before_seconds: tuple[int, ...] = (24 * 3600, 6 * 3600)
     undo_seconds: int = Field(8, ge=0, le=60)
     """How long a partner can take back a decline, a completion or putting a job aside."""
+    lead_wave_seconds: int = Field(48 * 3600, ge=1)
+    """After this long a prospect's request goes to the next partners, unless somebody is helping already."""
     partners_per_wave: int = Field(4, ge=1)
     waves: int = Field(3, ge=1)
     sign_in_minutes: int = 30
     session_hours: int = 12
+    form_seconds: tuple[float, float] = (2.0, 24 * 3600.0)
+    """A form is sent no sooner and no later than this after it was rendered: people need longer, and do not wait."""
+    limit_address: str = "5/15minutes"
+    """How many requests may come for one e-mail address, in the notation of the library `limits`. Several limits are
+    separated by semicolons.
+    """
+    limit_network: str = "20/hour;60/day"
+    """How many from one IPv4 address or one IPv6 network (/64)."""
+    limit_overall: str = "600/minute"
+    """How many from everybody; each store app of `app_keys` has as many for itself."""
+    limits_url: SecretStr = SecretStr("")
+    """Where the limits are counted: empty for the database of leads, or a `redis://` of your own (extra `redis`)."""
+    trusted_proxies: str = ""
+    """Networks (`10.0.0.0/8, ::1`) whose `X-Forwarded-For` is believed. Empty: the connection's address counts."""
+    app_keys: SecretStr = SecretStr("")
+    """Store apps that may post for their signed-in merchants: `app:secret,app:secret`. An app with two keys changes
+    from one to the other.
+    """
+    embed_origins: str = "*"
+    """Sites that may show the forms in a frame, separated by blanks, as in `frame-ancestors`."""
+
     mail_from: str = "Jobwire <jobs@jobwire.example>"
 
     def named(self, name: str) -> str:

@@ -1,6 +1,7 @@
-"""The public side: forms, and the request from its submission to the confirmed address.
+"""The public side: forms, directory and profiles; requests from their submission on, and the leads of prospects.
 
-hears: `requests.commands` (its door) · `partners` (directory) · `replies` (answers to what it asked)
-says: `requests` · `requests.commands` (forms) · `replies`
-owns: the request aggregate
+hears: `requests.commands`, `leads.commands` (its doors) · `matches` (policy: a prospect's selection becomes a lead) ·
+       `partners`, `standings`, `jobs.events`, `leads.events` (directory, profiles) · `replies`
+says: `requests` · `leads.events` · `requests.commands` (forms, timers) · `leads.commands` (policy, reviews) · `replies`
+owns: the request and the lead aggregates
 """

@@ -1,81 +1,184 @@
 """What both faces of leads, JSON and HTML, do with a request: ask its door, and say what became of it."""
 
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from pymongo.errors import PyMongoError
+
 from services.leads.directory import Directory
-from shared.clock import Clock
-from shared.commands import Answer, Commander, Rejected
+from services.leads.rates import Rates
+from services.leads.recent import Recent, fingerprint
+from services.leads.submission import NewRequest, objection
+from shared.commands import Answer, Commander, NotTaken, Rejected
 from shared.contracts.base import Actor, ActorKind
-from shared.contracts.requests import ConfirmRequest, Request, RequestDetails, RequestKind, SubmitRequest
+from shared.contracts.leads import Lead, ReviewLead
+from shared.contracts.requests import (
+    CONFIRM_WITHIN_SECONDS,
+    ConfirmRequest,
+    MarkHelped,
+    Request,
+    RequestDetails,
+    RequestStatus,
+    SubmitRequest,
+)
+from shared.failures import Transient, is_transient
 from shared.http import Problem, field_problem
-from shared.limit import MailLimit
-from shared.links import BadLink, Links
+from shared.links import BadLink, Links, Purpose
 from shared.mongo import Database
-from shared.topics import REQUEST_COMMANDS
+from shared.topics import LEAD_COMMANDS, REQUEST_COMMANDS
 
-CONFIRM_SECONDS = 48 * 3600
+DAY = 24 * 3600
+GOOD_FOR: dict[Purpose, int] = {
+    "confirm-request": CONFIRM_WITHIN_SECONDS,
+    "helped": 30 * DAY,
+    "lead-review": 60 * DAY,
+}
+"""How many seconds a mailed link is good for."""
 
-_FIELD_OF = {"unknown_service": "service", "partner_needed": "partner_id"}
+_FIELD_OF = {"unknown_service": "service", "partner_needed": "partner_id", "store_needed": "merchant.store_url"}
+_OVER = (RequestStatus.WITHDRAWN, RequestStatus.HELPED, RequestStatus.DROPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who posts: somebody from a network, or a store app that vouches for its merchant."""
+
+    network: str
+    app: str | None = None
 
 
 class Desk:
-    def __init__(
-        self, commander: Commander, directory: Directory, links: Links, database: Database, clock: Clock
+    def __init__(  # noqa: PLR0913 - the parts, named
+        self,
+        commander: Commander,
+        directory: Directory,
+        links: Links,
+        database: Database,
+        *,
+        rates: Rates,
+        recent: Recent,
     ) -> None:
         self._commander = commander
         self._directory = directory
         self._links = links
         self._requests = database["requests"]
-        self._limit = MailLimit(database["submissions"])
-        self._clock = clock
+        self._leads = database["leads"]
+        self._rates = rates
+        self._recent = recent
 
-    async def prepare(self) -> None:
-        await self._limit.prepare()
-
-    async def submit(self, request_id: UUID, details: RequestDetails, traceparent: str | None = None) -> Answer:
-        """Submit under an id of the sender's: the same id twice is one request. Raises `Problem` with the field at
-        fault.
+    async def submit(
+        self, request_id: UUID, body: NewRequest, sender: Sender, traceparent: str | None = None
+    ) -> tuple[UUID, bool]:
+        """Submit under an id of the sender's: the same id twice is one request. Gives the request's id, another one if
+        the same was sent within a day, and whether it was new. Raises `Problem` with the field at fault, and
+        `NotTaken`.
         """
-        if details.kind is RequestKind.DIRECT and details.partner_id is not None:
-            partner = await self._directory.by_id(details.partner_id)
-            if partner is None or details.merchant.merchant_id in partner.get("blocked_by", ()):
-                raise field_problem([_wrong("partner_id", "This partner cannot be contacted right now.")])
-            if details.service not in partner["services"]:
-                raise field_problem([_wrong("service", "This partner does not offer this service.")])
-        if not await self._limit.allows(request_id, details.merchant.email, self._clock.now()):
-            raise Problem(
-                429, "too_many", "Too many requests for this address. Please try again in a quarter of an hour."
-            )
-        actor = Actor(kind=ActorKind.MERCHANT, merchant_id=details.merchant.merchant_id, name=details.merchant.name)
+        if wrong := body.objections():
+            raise field_problem(wrong)
+        details = body.details()
+        try:
+            key = fingerprint(details, known=sender.app is not None)
+            first = await self._recent.first(key)
+            state = await self.status(first) if first else None
+            if first and state and state.status not in _OVER:
+                return first, False
+            await self._check_partner(details)
+            await self._admit(details, sender, again=first is not None and state is None)
+            request_id = await self._recent.claim(key, request_id, instead_of=first if state else None)
+        except (PyMongoError, Transient) as error:
+            if is_transient(error):
+                # Nobody can count or remember: better no request than one that is told twice, or to anybody.
+                raise NotTaken(f"{type(error).__name__}: {error}") from error
+            raise
+        await self._ask(request_id, details, sender, traceparent)
+        return request_id, True
+
+    async def confirm(self, request_id: UUID, token: str) -> Answer:
+        """Confirm the address by the mailed token. Raises `Problem` for a link that is no good."""
+        actor = self._by_link("confirm-request", request_id, token)
+        return _taken(await self._commander.ask(REQUEST_COMMANDS, ConfirmRequest(actor=actor), request_id))
+
+    async def helped(self, request_id: UUID, token: str) -> Answer:
+        """Nobody else is asked. Raises `Problem`."""
+        actor = self._by_link("helped", request_id, token)
+        return _taken(await self._commander.ask(REQUEST_COMMANDS, MarkHelped(actor=actor), request_id))
+
+    async def review(self, lead_id: UUID, token: str, rating: int, text: str) -> Answer:
+        """Say what a partner's work was like, once. Raises `Problem`."""
+        actor = self._by_link("lead-review", lead_id, token)
+        lead = await self.lead(lead_id)
+        command = ReviewLead(
+            rating=rating,
+            text=text,
+            of_own_team=lead is not None and await self._directory.employs(lead.partner_id, actor.merchant_id),
+            actor=actor,
+        )
+        return _taken(await self._commander.ask(LEAD_COMMANDS, command, lead_id))
+
+    def check_link(self, purpose: Purpose, about: UUID, token: str) -> None:
+        """Raises `Problem` for a link that would open nothing."""
+        self._by_link(purpose, about, token)
+
+    async def status(self, request_id: UUID) -> Request | None:
+        state = await _state(self._requests, request_id)
+        return Request.model_validate(state) if state else None
+
+    async def lead(self, lead_id: UUID) -> Lead | None:
+        state = await _state(self._leads, lead_id)
+        return Lead.model_validate(state) if state else None
+
+    async def _check_partner(self, details: RequestDetails) -> None:
+        if details.partner_id is None:
+            return
+        partner = await self._directory.by_id(details.partner_id)
+        if partner is None or details.merchant.merchant_id in partner.get("blocked_by", ()):
+            raise field_problem([objection("partner_id", "This partner cannot be contacted right now.")])
+        if details.service not in partner["services"]:
+            raise field_problem([objection("service", "This partner does not offer this service.")])
+
+    async def _admit(self, details: RequestDetails, sender: Sender, *, again: bool) -> None:
+        """Raises `TooMany`. What was admitted once and then not stored may come `again`: it makes no second mail."""
+        if sender.app is None:
+            await self._rates.of_network(sender.network)
+        await self._rates.of_all(sender.app or "")
+        if not again:
+            await self._rates.of_address(details.merchant.email)
+
+    async def _ask(self, request_id: UUID, details: RequestDetails, sender: Sender, traceparent: str | None) -> None:
+        merchant = details.merchant
+        actor = Actor(kind=ActorKind.MERCHANT, merchant_id=merchant.merchant_id, name=merchant.name)
+        within = None if sender.app else CONFIRM_WITHIN_SECONDS
         answer = await self._commander.ask(
             REQUEST_COMMANDS,
-            SubmitRequest(details=details, actor=actor),
+            SubmitRequest(details=details, confirm_within_seconds=within, actor=actor),
             request_id,
             command_id=request_id,
             traceparent=traceparent,
         )
         if isinstance(answer, Rejected):
-            raise field_problem([_wrong(_FIELD_OF.get(answer.code, "body"), answer.reason)])
-        return answer
+            raise field_problem([objection(_FIELD_OF.get(answer.code, "body"), answer.reason)])
 
-    async def confirm(self, request_id: UUID, token: str) -> Answer:
-        """Confirm the address by the mailed token. Raises `Problem` for a link that is no good."""
+    def _by_link(self, purpose: Purpose, about: UUID, token: str) -> Actor:
+        """The merchant or prospect whom the link was mailed to."""
         try:
-            confirmed_id, claims = self._links.read("confirm-request", token, CONFIRM_SECONDS)
+            signed, claims = self._links.read(purpose, token, GOOD_FOR[purpose])
+            merchant_id = UUID(claims["merchant"])
         except BadLink as bad:
-            raise Problem(400, bad.code, "This link is no longer good. Please send your request again.") from None
-        if confirmed_id != request_id:
-            raise Problem(400, "link_invalid", "This link belongs to another request.")
-        actor = Actor(kind=ActorKind.MERCHANT, merchant_id=UUID(claims["merchant"]))
-        answer = await self._commander.ask(REQUEST_COMMANDS, ConfirmRequest(actor=actor), request_id)
-        if isinstance(answer, Rejected):
-            raise Problem(409, answer.code, answer.reason)
-        return answer
-
-    async def status(self, request_id: UUID) -> Request | None:
-        document = await self._requests.find_one({"_id": request_id}, {"state": 1})
-        return Request.model_validate(document["state"]) if document and document["state"] else None
+            raise Problem(400, bad.code, "This link is no longer good.") from None
+        except (KeyError, ValueError):
+            raise Problem(400, "link_invalid", "This link is no longer good.") from None
+        if signed != about:
+            raise Problem(400, "link_invalid", "This link belongs to something else.")
+        return Actor(kind=ActorKind.MERCHANT, merchant_id=merchant_id)
 
 
-def _wrong(field: str, message: str) -> dict[str, str]:
-    return {"field": field, "message": message, "code": "refused"}
+def _taken(answer: Answer) -> Answer:
+    if isinstance(answer, Rejected):
+        raise Problem(409, answer.code, answer.reason)
+    return answer
+
+
+async def _state(collection: Any, document_id: UUID) -> Any:
+    document = await collection.find_one({"_id": document_id}, {"state": 1})
+    return document and document["state"]

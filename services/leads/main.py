@@ -3,21 +3,21 @@
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from services.leads.desk import Desk
-from services.leads.directory import Directory, on_partner
-from services.leads.pages import pages
-from services.leads.request import decide, evolve
-from services.leads.routes import api
+from services.leads import lead
+from services.leads.handlers import on_request_matched, told
+from services.leads.intake import intake
+from services.leads.market import market
+from services.leads.request import decide, evolve, timer
 from shared.aggregate import Aggregate
+from shared.contracts.leads import CreateLead, Lead
+from shared.contracts.matching import RequestMatched
 from shared.contracts.requests import Request, SubmitRequest
 from shared.http import application
 from shared.i18n import PAGES
-from shared.links import Links
 from shared.process import run
-from shared.projection import Projection
 from shared.service import Service
 from shared.settings import Settings
-from shared.topics import PARTNERS, REQUEST_COMMANDS, REQUESTS
+from shared.topics import LEAD_COMMANDS, LEAD_EVENTS, MATCHES, REQUEST_COMMANDS, REQUESTS
 
 REQUEST = Aggregate(
     name="request",
@@ -27,6 +27,16 @@ REQUEST = Aggregate(
     creates=(SubmitRequest,),
     decide=decide,
     evolve=evolve,
+    timer=timer,
+)
+LEAD = Aggregate(
+    name="lead",
+    commands=LEAD_COMMANDS,
+    events=LEAD_EVENTS,
+    state=Lead,
+    creates=(CreateLead,),
+    decide=lead.decide,
+    evolve=lead.evolve,
 )
 
 
@@ -35,16 +45,14 @@ class LeadsSettings(Settings):
 
 
 def build(service: Service) -> FastAPI:
-    directory = Directory(service.database, service.clock)
-    service.prepares(directory.prepare)
     service.owns(REQUEST)
-    service.hears("leads.partners", [PARTNERS], Projection(service.database, on_partner))
+    service.tells_time(REQUEST, told)
+    service.owns(LEAD)
+    service.reacts("leads.matches", [MATCHES], LEAD_COMMANDS, {RequestMatched: on_request_matched})
 
     app = application("Jobwire: requests")
-    desk = Desk(service.asks(), directory, Links(service.settings), service.database, service.clock)
-    service.prepares(desk.prepare)
-    app.include_router(api(desk))
-    app.include_router(pages(desk, directory))
+    app.include_router(intake(service, service.asks()))
+    app.include_router(market(service))
     app.mount("/static", StaticFiles(directory=PAGES / "static"))
     return app
 

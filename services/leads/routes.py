@@ -3,20 +3,30 @@
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Header
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from services.leads.desk import Desk
-from services.leads.submission import NewMerchant, NewRequest
+from services.leads.apps import Apps
+from services.leads.desk import Desk, Sender
+from services.leads.network import Networks
+from services.leads.rates import TooMany
+from services.leads.submission import NewMerchant, NewRequest, PlainPhone, reachable, seen
+from shared.commands import NotTaken
 from shared.contracts.base import derived_id
 from shared.contracts.requests import Priorities, RequestStatus
 from shared.doors import Body, GivenLine, GivenMoney, GivenText, GivenUrl
 from shared.http import Problem
+from shared.metrics import Metrics
 
 Answers = dict[int | str, dict[str, Any]]
 
 BUSY: Answers = {503: {"description": "Try again in a moment."}}
-SUBMITTED: Answers = {**BUSY, 429: {"description": "Too many requests for this address. Try again later."}}
+SUBMITTED: Answers = {
+    **BUSY,
+    400: {"description": "The body cannot be read, or a signed request has no `Idempotency-Key`."},
+    401: {"description": "A wrong signature."},
+    429: {"description": "Too many for this address, from this network, or at once. `Retry-After` says for how long."},
+}
 READ: Answers = {**BUSY, 404: {"description": "There is no such request."}}
 CONFIRMED: Answers = {
     **BUSY,
@@ -26,8 +36,9 @@ CONFIRMED: Answers = {
 
 
 class SentMerchant(Body, NewMerchant):
-    name: GivenLine
-    store_url: GivenUrl
+    name: Annotated[GivenLine, BeforeValidator(seen)]
+    store_url: Annotated[GivenUrl | None, AfterValidator(reachable)] = None
+    phone: PlainPhone | None = None
 
 
 class SentPriorities(Body, Priorities):
@@ -38,9 +49,9 @@ class SentRequest(Body, NewRequest):
     """A request as programs send it: nothing is guessed, as it is for people who fill in the form."""
 
     merchant: SentMerchant
-    business: GivenText
-    title: GivenLine
-    requirements: GivenText
+    business: Annotated[GivenText, BeforeValidator(seen)]
+    title: Annotated[GivenLine, BeforeValidator(seen)]
+    requirements: Annotated[GivenText, BeforeValidator(seen)]
     budget: GivenMoney | None = None
     priorities: SentPriorities = Field(default_factory=SentPriorities)
 
@@ -51,6 +62,10 @@ class Taken(BaseModel):
 
 
 class RequestState(BaseModel):
+    """`submitted` until the mailed link is followed; then `confirmed`, and it goes out. `dropped` when the link was not
+    followed within 48 hours, `withdrawn` or `helped` when whoever asked said so.
+    """
+
     request_id: UUID
     status: RequestStatus
 
@@ -59,21 +74,55 @@ class Confirmation(Body):
     token: Annotated[str, Field(max_length=1000)]
 
 
-def api(desk: Desk) -> APIRouter:
+def api(desk: Desk, apps: Apps, networks: Networks, metrics: Metrics) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["requests"])
 
-    @router.post("/requests", status_code=202, responses=SUBMITTED)
+    async def sender(
+        request: Request,
+        jobwire_app: Annotated[str | None, Header(max_length=100)] = None,
+        jobwire_timestamp: Annotated[str | None, Header(max_length=20)] = None,
+        jobwire_signature: Annotated[str | None, Header(max_length=100)] = None,
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    ) -> Sender:
+        """A store app signs what it posts for its signed-in merchants. Everybody else is a network."""
+        if jobwire_app is None and jobwire_timestamp is None and jobwire_signature is None:
+            return Sender(networks.of(request))
+        body = await request.body()
+        apps.check(jobwire_app or "", jobwire_timestamp or "", jobwire_signature or "", body)
+        if not idempotency_key:
+            raise Problem(400, "key_needed", "A signed request needs an Idempotency-Key.")
+        return Sender(networks.of(request), app=jobwire_app)
+
+    @router.post(
+        "/requests",
+        status_code=202,
+        responses=SUBMITTED,
+    )
     async def submit(
         body: SentRequest,
+        by: Annotated[Sender, Depends(sender)],
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
         traceparent: Annotated[str | None, Header(max_length=60)] = None,
     ) -> Taken:
-        """Submit a request. The merchant gets a mail; nothing goes out to partners before its link is followed."""
-        details = body.details()
-        request_id = (
-            derived_id("request", details.merchant.merchant_id, idempotency_key) if idempotency_key else uuid4()
-        )
-        await desk.submit(request_id, details, traceparent)
+        """Submit a request of any of the four kinds. Who asks gets a mail; nothing goes out to partners before its link
+        is followed, and after 48 hours the request is dropped. The same sent again within a day is the same request.
+
+        A store app signs for its signed-in merchants instead (`Jobwire-App`, `Jobwire-Timestamp`, and
+        `Jobwire-Signature: v1=` with the hex HMAC-SHA256 over timestamp, a dot, and the body; with an
+        `Idempotency-Key`): then the request goes out at once.
+        """
+        merchant_id = body.details().merchant.merchant_id
+        request_id = derived_id("request", merchant_id, idempotency_key) if idempotency_key else uuid4()
+        try:
+            request_id, new = await desk.submit(request_id, body, by, traceparent)
+        except Problem as problem:
+            result = f"limited_{problem.which}" if isinstance(problem, TooMany) else "invalid"
+            metrics.forms.labels(body.kind, result).inc()
+            raise
+        except NotTaken:
+            metrics.forms.labels(body.kind, "try_again").inc()
+            raise
+        metrics.forms.labels(body.kind, "taken" if new else "same_again").inc()
         return Taken(request_id=request_id, status_url=f"/api/v1/requests/{request_id}")
 
     @router.get("/requests/{request_id}", responses=READ)

@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -59,10 +60,16 @@ class Person:
 
 
 async def fill_in_the_form(world: World, locale: str = "en", partner: str = "", **fields: str) -> CaughtMail:
-    """Post a request as a browser would; gives the mail that asks to confirm it."""
+    """A merchant's request; gives the mail that asks to confirm it."""
+    return await fill_in(world, f"/{locale}/requests/new" + (f"?partner={partner}" if partner else ""), **fields)
+
+
+async def fill_in(world: World, path: str, **fields: str) -> CaughtMail:
+    """Post a form as a browser would; gives the mail that asks to confirm it."""
     client = world.client("leads")
-    page = await client.get(f"/{locale}/requests/new", params={"partner": partner} if partner else {})
+    page = await client.get(path)
     assert page.status_code == 200, page.text
+    world.clock.move(timedelta(seconds=world.settings.form_seconds[0]))  # nobody types faster
     form = {
         **hidden(page.text),
         "name": "Mia",
@@ -76,17 +83,18 @@ async def fill_in_the_form(world: World, locale: str = "en", partner: str = "", 
         "budget_currency": "USD",
         **fields,
     }
-    sent = await world.asked(client.post(f"/{locale}/requests/new", data=form))
+    sent = await world.asked(client.post(path.partition("?")[0], data=form))
     assert sent.status_code == 202, sent.text
-    return world.mailbox.last(MERCHANT, "/confirm?token=")
+    return world.mailbox.last(form["email"], "/confirm?token=")
 
 
-async def follow(world: World, mail: CaughtMail) -> httpx2.Response:
-    """Open the mail's link and press its button."""
+async def follow(world: World, mail: CaughtMail | str, **fields: str) -> httpx2.Response:
+    """Open the mail's link, or this one, and press its button."""
+    link = mail if isinstance(mail, str) else mail.link
     client = world.client("leads")
-    page = await client.get(mail.link)
+    page = await client.get(link)
     assert page.status_code == 200
-    return await world.asked(client.post(mail.link.partition("?")[0], data=hidden(page.text)))
+    return await world.asked(client.post(link.partition("?")[0], data={**hidden(page.text), **fields}))
 
 
 async def sign_in(world: World, email: str) -> Person:
