@@ -7,7 +7,7 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
 from shared.settings import Settings
 
-Purpose = Literal["sign-in", "merchant-link", "confirm-request", "invitation"]
+Purpose = Literal["sign-in", "merchant-link", "confirm-request", "invitation", "helped", "lead-review", "unsubscribe"]
 
 
 class BadLink(Exception):  # noqa: N818 - what the person sees

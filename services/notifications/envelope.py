@@ -1,11 +1,12 @@
 """A mail that is wanted, before it has words. Pure."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
 from services.notifications.recipients import Recipient
 from services.notifications.words import Values
-from shared.contracts.base import Record, derived_id
+from shared.contracts.base import ActorKind, Record, address_key, derived_id
 
 DESK_LINK = "desk"
 """The link leads to the sign-in and carries no secret."""
@@ -17,11 +18,31 @@ MERCHANT_LINK = "merchant"
 """The link signs in the merchant it was sent to, for days."""
 INVITATION_LINK = "invitation"
 """The link lets the invited address join the team that the mail is about, for days."""
+HELPED_LINK = "helped"
+"""The link says that somebody is helping with the request that the mail is about."""
+LEAD_REVIEW_LINK = "lead-review"
+"""The link opens the review of the lead that the mail is about."""
+PROFILE_LINK = "profile"
+"""The link is the address of the partner's own public profile, to be passed on."""
+DIRECTORY_LINK = "directory"
+"""The link leads to the directory of partners and carries no secret."""
+
+_SIDES = {
+    DESK_LINK: ActorKind.PARTNER,
+    INVITATION_LINK: ActorKind.PARTNER,
+    PROFILE_LINK: ActorKind.PARTNER,
+    CONFIRM_LINK: ActorKind.MERCHANT,
+    MERCHANT_LINK: ActorKind.MERCHANT,
+    HELPED_LINK: ActorKind.MERCHANT,
+    LEAD_REVIEW_LINK: ActorKind.MERCHANT,
+    DIRECTORY_LINK: ActorKind.MERCHANT,
+}
 
 
 class Mail(NamedTuple):
     """One mail to one recipient. `values` are the template's, without the link: its secret is made when the mail is
-    sent.
+    sent. `paced_by` names whose mails of this kind are spread over the hours; `parts` are the values of the mails that
+    were folded into this one, in order.
     """
 
     id: UUID
@@ -31,9 +52,34 @@ class Mail(NamedTuple):
     link: str
     values: Values
     correlation_id: UUID
+    reply_to: str | None = None
+    paced_by: UUID | None = None
+    parts: tuple[Values, ...] = ()
 
 
-def mail_because_of(cause: Record, template: str, recipient: Recipient, link: str, values: Values) -> Mail:
+def side_of(link: str) -> ActorKind | None:
+    """Whether a mail with such a link is the merchant's or the partner's. None for one that may be either's."""
+    return _SIDES.get(link)
+
+
+def mail_because_of(  # noqa: PLR0913 - a mail's fields
+    cause: Record,
+    template: str,
+    recipient: Recipient,
+    link: str,
+    values: Values,
+    *,
+    reply_to: str | None = None,
+    paced_by: UUID | None = None,
+) -> Mail:
     """A mail whose id follows from its cause: wanted twice is wanted once."""
     mail_id = derived_id("mail", cause.id, recipient.email, template)
-    return Mail(mail_id, template, recipient, cause.subject, link, values, cause.correlationid)
+    return Mail(mail_id, template, recipient, cause.subject, link, values, cause.correlationid, reply_to, paced_by)
+
+
+def one_to_each_address(mails: Iterable[Mail]) -> list[Mail]:
+    """The first mail to each address."""
+    first: dict[str, Mail] = {}
+    for mail in mails:
+        first.setdefault(address_key(mail.recipient.email), mail)
+    return list(first.values())

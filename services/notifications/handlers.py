@@ -11,6 +11,7 @@ from services.notifications.mail import (
     mails_for_partner,
 )
 from services.notifications.outbox import Outbox
+from services.notifications.prospects import mails_for_lead, mails_for_match
 from services.notifications.teams import Teams
 from shared.clock import Clock
 from shared.consumer import Received
@@ -40,8 +41,20 @@ class Handlers:
         await self._queue(mail for received in _news(batch) for mail in mails_for_partner(received.record))
 
     async def on_requests(self, batch: Sequence[Received]) -> None:
+        """Whose address a store app vouches for has nothing to confirm."""
         submitted = [received for received in _news(batch) if isinstance(received.record.fact, RequestSubmitted)]
-        await self._queue(mail_for_request(received.record) for received in submitted)
+        unconfirmed = [one for one in submitted if one.record.fact.confirm_within_seconds is not None]
+        await self._queue(mail_for_request(received.record) for received in unconfirmed)
+
+    async def on_leads(self, batch: Sequence[Received]) -> None:
+        news = _news(batch)
+        partners = await self._teams.of({one.record.snapshot.partner_id for one in news}, self._clock.now())
+        await self._queue(
+            mail for one in news for mail in mails_for_lead(one.record, partners[one.record.snapshot.partner_id])
+        )
+
+    async def on_matches(self, batch: Sequence[Received]) -> None:
+        await self._queue(mail for received in _news(batch) for mail in mails_for_match(received.record))
 
     async def on_sign_ins(self, batch: Sequence[Received]) -> None:
         await self._queue(mail_for_sign_in(received.record, self._minutes) for received in _news(batch))

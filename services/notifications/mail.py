@@ -1,6 +1,7 @@
 """Who is told what. Pure: facts and teams go in, mails come out.
 
-Whom that is stands in `recipients.py`, what the templates are filled with in `words.py`.
+Whom that is stands in `recipients.py`, what the templates are filled with in `words.py`; who is told of prospects and
+matches in `prospects.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,10 +16,11 @@ from services.notifications.envelope import (
     REQUESTED_LINK,
     Mail,
     mail_because_of,
+    one_to_each_address,
 )
 from services.notifications.recipients import Recipient, assigned, desk_of, mentioned, merchant_of, recipient_of
 from services.notifications.store_access import TO_MERCHANT, TO_PARTNER
-from shared.contracts.base import ActorKind, Command, Event, Message, address_key
+from shared.contracts.base import ActorKind, Command, Event, Message
 from shared.contracts.jobs import (
     AccessChanged,
     AccessStatus,
@@ -48,10 +50,7 @@ JobEvent = Event[Any, Job]
 def mails_for_job(event: JobEvent, partner: Partner) -> list[Mail]:
     """The mails that follow from a job's event: one to each address, the first that a rule has for it."""
     rule = RULES.get(type(event.fact))
-    mails: dict[str, Mail] = {}
-    for mail in rule(event, partner) if rule else ():
-        mails.setdefault(address_key(mail.recipient.email), mail)
-    return list(mails.values())
+    return one_to_each_address(rule(event, partner)) if rule else []
 
 
 def mail_for_request(event: Event[Message, Request]) -> Mail:

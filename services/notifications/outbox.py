@@ -5,7 +5,9 @@
       └─────────┴─────────┘────→ uncertain   the connection broke when the last byte may have arrived
 
 A mail is claimed with a lease by the server's clock. A lease that ran out before `sending` is claimed again; one that
-ran out while `sending` is uncertain, and nobody sends it a second time without a person's word.
+ran out while `sending` is uncertain, and nobody sends it a second time without a person's word (`again`).
+
+Not every mail is due when it is queued: leads are paced (`pacing.py`), and bursts become one mail (`bursts.py`).
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,10 @@ from uuid import UUID, uuid4
 
 from pymongo import ReturnDocument, UpdateOne
 
-from services.notifications.envelope import Mail
+from services.notifications.bursts import Bursts
+from services.notifications.envelope import Mail, side_of
+from services.notifications.kinds import folds
+from services.notifications.pacing import Pace
 from services.notifications.recipients import Recipient
 from shared.contracts.base import Locale
 from shared.mongo import Database, Document
@@ -37,8 +42,11 @@ class Claim(NamedTuple):
 class Outbox:
     def __init__(self, database: Database) -> None:
         self._mails = database["mails"]
+        self._bursts = Bursts(self._mails)
+        self._pace = Pace(database["paces"])
 
     async def prepare(self) -> None:
+        await self._bursts.prepare()
         await self._mails.create_index(["state", "next_at"])
         await self._mails.create_index("told", partialFilterExpression={"told": False}, name="untold")
 
@@ -46,8 +54,22 @@ class Outbox:
         """Note that these mails are wanted. The id follows from event, recipient and template: wanted twice is wanted
         once.
         """
-        if mails:
-            await self._mails.bulk_write([_wanted(mail, now) for mail in mails], ordered=False)
+        known = await self._known(mails)
+        at_once: list[UpdateOne] = []
+        for mail in mails:
+            if mail.id in known:
+                continue  # whatever was decided about it when it was new, its time above all, holds
+            if folds(mail):
+                await self._bursts.queue(mail, _document(mail, now, now), now)
+            else:
+                due = await self._pace.due(mail.paced_by, mail.about, now) if mail.paced_by else now
+                at_once.append(UpdateOne({"_id": mail.id}, {"$setOnInsert": _document(mail, now, due)}, upsert=True))
+        if at_once:
+            await self._mails.bulk_write(at_once, ordered=False)
+
+    async def _known(self, mails: Sequence[Mail]) -> set[UUID]:
+        ids = [mail.id for mail in mails]
+        return {document["_id"] async for document in self._mails.find({"_id": {"$in": ids}}, {"_id": 1})}
 
     async def claim(self, now: datetime) -> Claim | None:
         """The next mail that is due; it is this worker's until the lease runs out."""
@@ -92,6 +114,18 @@ class Outbox:
             {"$set": {"state": "uncertain", "ended_at": now, "error": "The sender died.", "told": False}},
         )
 
+    async def uncertain(self) -> list[Document]:
+        """Mails that may or may not have arrived, the oldest first."""
+        return [document async for document in self._mails.find({"state": "uncertain"}).sort("ended_at", 1)]
+
+    async def again(self, mail_ids: Sequence[UUID], now: datetime) -> int:
+        """A person's word that these uncertain mails go out once more, under the same Message-ID. Gives how many do."""
+        result = await self._mails.update_many(
+            {"_id": {"$in": list(mail_ids)}, "state": "uncertain"},
+            {"$set": {"state": "queued", "next_at": now, "attempts": 0, "told": True}},
+        )
+        return int(result.modified_count)
+
     async def untold(self, at_most: int = 100) -> list[Document]:
         """Mails whose end has not been published yet."""
         return [document async for document in self._mails.find({"told": False}).limit(at_most)]
@@ -109,22 +143,24 @@ def _from_now(seconds: int) -> Document:
     return {"$add": ["$$NOW", seconds * 1000]}
 
 
-def _wanted(mail: Mail, now: datetime) -> UpdateOne:
-    document = {
+def _document(mail: Mail, now: datetime, due: datetime) -> Document:
+    side = side_of(mail.link)
+    return {
         "template": mail.template,
         "to": mail.recipient.email,
         "name": mail.recipient.name,
         "locale": mail.recipient.locale.value,
         "about": mail.about,
         "link": mail.link,
+        "side": side.value if side else None,
         "values": mail.values,
         "correlation_id": mail.correlation_id,
+        "reply_to": mail.reply_to,
         "state": "queued",
         "attempts": 0,
         "created_at": now,
-        "next_at": now,
+        "next_at": due,
     }
-    return UpdateOne({"_id": mail.id}, {"$setOnInsert": document}, upsert=True)
 
 
 def _mail(document: Document) -> Mail:
@@ -137,4 +173,6 @@ def _mail(document: Document) -> Mail:
         document["link"],
         document["values"],
         document["correlation_id"],
+        document.get("reply_to"),  # as below: a mail that was queued by an older Jobwire says nothing of it
+        parts=tuple(part["values"] for part in document.get("parts", ())),
     )

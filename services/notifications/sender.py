@@ -11,7 +11,9 @@ from aiosmtplib.errors import SMTPDataError, SMTPRecipientRefused
 from jinja2 import TemplateError
 
 from services.notifications.compose import Composer
+from services.notifications.kinds import kind_of
 from services.notifications.outbox import FINAL_DOT_SECONDS, GIVE_UP_AFTER, Claim, Outbox
+from services.notifications.refusals import Refusals
 from shared.clock import Clock
 from shared.commands import command
 from shared.contracts.base import Message
@@ -54,6 +56,7 @@ class Sender:
         outbox: Outbox,
         composer: Composer,
         relay: Relay,
+        refusals: Refusals,
         clock: Clock,
         metrics: Metrics,
         stopping: asyncio.Event,
@@ -61,6 +64,7 @@ class Sender:
         self._outbox = outbox
         self._composer = composer
         self._relay = relay
+        self._refusals = refusals
         self._clock = clock
         self._metrics = metrics
         self._stopping = stopping
@@ -79,6 +83,9 @@ class Sender:
             connection.close()
 
     async def _send(self, connection: SMTP, claim: Claim) -> None:
+        if reason := await self._refusals.reason(claim.mail, self._clock.now()):
+            await self._end(claim, "failed", reason)
+            return
         try:
             message = self._composer.compose(claim.mail, self._clock.now())
         except NOT_A_MAIL as error:
@@ -94,6 +101,8 @@ class Sender:
                 await self._later(claim, str(refusal))
             else:
                 await self._refused(claim, refusal)
+                if _is_nobody(refusal):
+                    await self._refusals.suppress(claim.mail.recipient.email, str(refusal), self._clock.now())
             return
         except AWAY as error:
             # What the server says of the session (a password, say) is no judgement on this mail.
@@ -123,6 +132,8 @@ class Sender:
             await self._end(claim, "uncertain", f"{type(error).__name__}: {error}")
         else:
             await self._end(claim, "sent")
+            if kind_of(claim.mail.template).insists:
+                await self._refusals.forget(claim.mail.recipient.email)
 
     async def _refused(self, claim: Claim, refusal: Exception) -> None:
         """4xx: the server says to come again. Anything else: never."""
@@ -157,6 +168,18 @@ def _is_about_us(refusal: Exception) -> bool:
     if not isinstance(refusal, SMTPResponseException):
         return False
     return refusal.code in (530, 535) or refusal.message.lstrip().startswith("5.7.")
+
+
+def _is_nobody(refusal: Exception) -> bool:
+    """Whether the server says that there is no such mailbox: 550, 551 and 553, or an enhanced code 5.1.x. A mailbox
+    that is full (5.2.2, 5.2.3) or a system in trouble (5.3.x) says nothing of tomorrow.
+    """
+    if not isinstance(refusal, SMTPResponseException) or refusal.code < 500:
+        return False
+    enhanced = refusal.message.lstrip()
+    if enhanced.startswith(("5.2.2", "5.2.3", "5.3.", "5.7.")):
+        return False
+    return refusal.code in (550, 551, 553) or enhanced.startswith("5.1.")
 
 
 def retry_delay(attempts: int) -> timedelta | None:
@@ -203,6 +226,7 @@ def _end_of(document: Document) -> Message:
         "to": document["to"],
         "about": document["about"],
         "at": at,
+        "side": document.get("side"),
     }
     match document["state"]:
         case "sent":

@@ -39,10 +39,12 @@ class Teams:
         cursor = self._teams.find({"_id": {"$in": list(ids)}})
         found = {document["_id"]: _partner(document) async for document in cursor}
         missing = [partner_id for partner_id in ids if partner_id not in found]
-        self._missed = {partner_id: self._missed.get(partner_id, now) for partner_id in missing}
+        # Only what was asked for: jobs and leads are heard side by side, and each waits for partners of its own.
+        others = {partner_id: at for partner_id, at in self._missed.items() if partner_id not in ids}
+        self._missed = others | {partner_id: self._missed.get(partner_id, now) for partner_id in missing}
         if not missing:
             return found
-        if now - max(self._missed.values()) < PATIENCE:
+        if now - max(self._missed[partner_id] for partner_id in missing) < PATIENCE:
             raise Transient(f"{len(missing)} partners are not known yet, {missing[0]} among them.")
         raise Invalid("unknown-partner", f"There is no partner {missing[0]}.")
 

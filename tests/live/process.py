@@ -19,13 +19,16 @@ def plain_http() -> httpx2.AsyncClient:
 
 
 class ServiceProcess:
-    """Started without waiting for anything; `grace` is what an orchestrator would give it to end."""
+    """Started without waiting for anything; `grace` is what an orchestrator would give it to end. `module` is run
+    instead of the service's own `main`."""
 
-    def __init__(self, service: str, environ: Mapping[str, str], folder: Path, *, name: str = "") -> None:
+    def __init__(
+        self, service: str, environ: Mapping[str, str], folder: Path, *, name: str = "", module: str = ""
+    ) -> None:
         self.port = choose_port(service, 0, "")
         self.process = ManagedProcess(
             name or service,
-            [sys.executable, "-m", f"services.{service}.main"],
+            [sys.executable, "-m", module or f"services.{service}.main"],
             log_file=folder / f"{name or service}.log",
             cwd=_ROOT,
             env={**environ, "JOBWIRE_PORT": str(self.port)},

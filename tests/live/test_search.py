@@ -8,8 +8,8 @@ import pytest
 from services.gateway.read import projections
 from services.gateway.read.search import _Page
 from services.gateway.read.search_index import prepare
-from services.gateway.read.tokens import terms_of
 from shared.mongo import Database
+from shared.tokens import terms_of
 from tests.builders import PARTNER_ID
 from tests.gateway.searching import OTHER_ID, Desk, a_query, brute_force, stories
 

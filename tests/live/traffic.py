@@ -8,9 +8,13 @@ from uuid import UUID, uuid4
 
 from deploy.market import load_partners
 from services.jobs.job import evolve
+from services.leads.lead import evolve as evolve_lead
 from shared.commands import command
 from shared.contracts.base import SYSTEM, Actor, ActorKind, Message, Record, derived_id
+from shared.contracts.choices import MailChoiceChanged, MailKind, choice_id_of
 from shared.contracts.jobs import JobCreated, OpenJob, job_id_of
+from shared.contracts.leads import CreateLead, LeadDelivered, lead_id_of
+from shared.contracts.mails import MailSent
 from shared.contracts.matching import (
     Answer,
     Match,
@@ -36,6 +40,10 @@ from shared.contracts.requests import (
 from shared.topics import (
     JOB_COMMANDS,
     JOB_EVENTS,
+    LEAD_COMMANDS,
+    LEAD_EVENTS,
+    MAIL_CHOICES,
+    MAILS,
     MATCHES,
     MATCHING_COMMANDS,
     PARTNER_COMMANDS,
@@ -152,6 +160,27 @@ def _a_match() -> Good:
     return Good([event], {"jobs.matches": _document("jobs", "jobs", {"_id": job_id})})
 
 
+def _a_lead_command() -> Good:
+    request_id, about = uuid4(), details(RequestKind.LEAD, **_merchant())
+    data = CreateLead(request_id=request_id, partner_id=KNOWN_PARTNER, details=about, others=0, actor=SYSTEM)
+    return _at_the_door("leads.leads", data, lead_id_of(request_id, KNOWN_PARTNER))
+
+
+def _a_lead_event() -> Good:
+    request_id, about = uuid4(), details(RequestKind.LEAD, **_merchant())
+    fact = LeadDelivered(request_id=request_id, partner_id=KNOWN_PARTNER, details=about, others=0)
+    lead_id = lead_id_of(request_id, KNOWN_PARTNER)
+    lead = evolve_lead(None, fact, lead_id, datetime.now(UTC)).model_copy(update={"version": 1})
+    return Good(
+        [an_event(fact, lead, subject=lead_id)],
+        {
+            "matching.leads": _document("matching", "job_outcomes", {"_id": lead_id}),
+            "notifications.leads": _document("notifications", "mails", {"about": lead_id}),
+            "gateway.leads": _document("gateway", "lead_view", {"_id": lead_id}),
+        },
+    )
+
+
 def _a_job_event() -> Good:
     request_id, about = uuid4(), details(**_merchant())
     fact = JobCreated(
@@ -206,17 +235,36 @@ def _a_reply() -> Good:
     return Good([_command(CommandRejected(code="expired", reason="Too late."), uuid4())], {})
 
 
+def _a_mail_choice() -> Good:
+    email = f"{uuid4().hex}@hoshi.example"
+    choice_id = choice_id_of(email, MailKind.MENTIONS)
+    return Good(
+        [_command(MailChoiceChanged(email=email, topic=MailKind.MENTIONS, wanted=False), choice_id)],
+        {"notifications.choices": _document("notifications", "choices", {"_id": choice_id})},
+    )
+
+
+def _a_mail() -> Good:
+    mail_id = uuid4()
+    told = MailSent(template="new_job", to="aiko@hoshi.example", about=uuid4(), at=datetime.now(UTC))
+    return Good([_command(told, mail_id)], {"gateway.mails": _document("gateway", "mail_view", {"_id": mail_id})})
+
+
 GOOD: Mapping[str, Callable[[], Good]] = {
     REQUEST_COMMANDS.name: _a_request_command,
     MATCHING_COMMANDS.name: _a_matching_command,
     JOB_COMMANDS.name: _a_job_command,
     PARTNER_COMMANDS.name: _a_partner_command,
     REQUESTS.name: _a_request,
+    LEAD_COMMANDS.name: _a_lead_command,
+    LEAD_EVENTS.name: _a_lead_event,
     MATCHES.name: _a_match,
     JOB_EVENTS.name: _a_job_event,
     PARTNERS.name: _a_partner,
     STANDINGS.name: _a_standing,
     SIGN_INS.name: _a_sign_in,
+    MAIL_CHOICES.name: _a_mail_choice,
+    MAILS.name: _a_mail,
     REPLIES.name: _a_reply,
 }
 """Something good for each topic, about somebody new each time."""

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes
 from typing import Any
 from uuid import UUID
@@ -13,23 +13,35 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 
 from services.notifications.compose import Composer
 from services.notifications.envelope import Mail
-from services.notifications.mail import mails_for_job
+from services.notifications.kinds import KINDS
+from services.notifications.mail import mail_for_sign_in, mails_for_job
 from services.notifications.outbox import LEASE_SECONDS, Outbox
 from services.notifications.recipients import Recipient
+from services.notifications.refusals import Refusals
 from services.notifications.sender import Relay, Sender, Teller, retry_delay
-from shared.contracts.base import Locale, derived_id
+from shared.consumer import Received
+from shared.contracts.base import ActorKind, Locale, derived_id
+from shared.contracts.choices import MailChoiceChanged, MailKind, choice_id_of
 from shared.contracts.mails import MailFailed, MailSent, MailUncertain
+from shared.contracts.partners import SignInRequested
 from shared.links import Links
 from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.topics import MAILS
-from tests.builders import MERCHANT_EMAIL, a_job, a_partner, an_event, replied
+from tests.builders import MERCHANT_EMAIL, a_command, a_job, a_partner, an_event, received, replied
 from tests.fakes import ManualClock, MemoryLog, MemoryPublisher
 from tests.memory_mongo import MemoryDatabase
 
 HANG_UP = "hang up"
 OK = "250 OK"
 LONG = timedelta(days=1)
+REVIEW_REQUEST = {
+    "recipient_name": "Mia",
+    "partner_name": "Studio Hoshi",
+    "title": "Spring launch",
+    "service_name": "SEO",
+    "asked": True,
+}
 Answer = str | Callable[[], Awaitable[str]]
 
 
@@ -100,12 +112,13 @@ class Office:
         self.stopping = asyncio.Event()
         self.database = MemoryDatabase(self.clock.now)
         self.outbox = Outbox(self.database)
+        self.refusals = Refusals(self.database)
         self._relay = Relay(f"smtp://{credentials}127.0.0.1:{port}")
 
     def worker(self) -> Sender:
         settings = Settings(secret_keys="the-key-of-the-tests")
         composer = Composer(settings, Links(settings))
-        return Sender(self.outbox, composer, self._relay, self.clock, Metrics("tests"), self.stopping)
+        return Sender(self.outbox, composer, self._relay, self.refusals, self.clock, Metrics("tests"), self.stopping)
 
     async def queue(self, *mails: Mail) -> None:
         """The first is sent first."""
@@ -139,6 +152,11 @@ def a_mail(number: int = 0, to: str = MERCHANT_EMAIL) -> Mail:
     event = an_event(replied(), a_job(), event_id=derived_id("event of a mail", number))
     (mail,) = mails_for_job(event, a_partner())
     return mail._replace(recipient=Recipient(to, "Mia", Locale.EN))
+
+
+def a_sign_in(number: int, to: str = MERCHANT_EMAIL) -> Mail:
+    asked = SignInRequested(email=to, name="Mia", locale=Locale.EN)
+    return mail_for_sign_in(a_command(asked, command_id=derived_id("sign-in", number)), 30)
 
 
 async def test_a_mail_that_is_taken_is_sent_and_told(server: Server, office: Office) -> None:
@@ -195,7 +213,7 @@ async def test_what_is_refused_for_good_has_failed_and_the_next_one_goes(
     server: Server, office: Office, verb: str, answer: str
 ) -> None:
     server.answer(verb, answer)
-    assert await office.send(a_mail(), a_mail(1)) == ["failed", "sent"]
+    assert await office.send(a_mail(), a_mail(1, to="max@kettle.example")) == ["failed", "sent"]
     failed, sent = sorted(await office.told(), key=lambda told: isinstance(told, MailSent))
     assert isinstance(failed, MailFailed)
     assert isinstance(sent, MailSent)
@@ -301,6 +319,119 @@ async def test_a_worker_that_dies_while_sending_leaves_an_uncertain_mail(server:
     never.set()
     assert isinstance(told, MailUncertain)
     assert server.taken == [a_mail().id]
+
+
+ANOTHER = "max@kettle.example"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "550 5.1.1 Nobody by that name",
+        "550 No such user",
+        "551 User not local",
+        "553 5.1.3 Bad address",
+        "554 5.1.10 Null MX",
+    ],
+)
+async def test_an_address_at_which_nobody_is_costs_one_connection_and_no_more(
+    server: Server, office: Office, answer: str
+) -> None:
+    server.answer("RCPT", answer)
+    assert await office.send(a_mail(), a_mail(1, to=ANOTHER)) == ["failed", "sent"]
+    assert await office.send(a_mail(2), a_mail(3, to=MERCHANT_EMAIL.upper())) == ["failed", "failed"]
+    assert {office.document(a_mail(number))["error"] for number in (2, 3)} == {"suppressed"}
+    assert server.recipients == [MERCHANT_EMAIL, ANOTHER]
+    (suppressed,) = await office.refusals.suppressed()
+    assert (suppressed["_id"], suppressed["at"]) == (MERCHANT_EMAIL, office.clock.now())
+    assert answer[4:] in suppressed["error"]
+    errors = {told.error for told in await office.told() if isinstance(told, MailFailed)}
+    assert "suppressed" in errors
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["554 5.7.1 Relay access denied", "550 5.7.26 Not authenticated", "552 5.2.2 Full", "550 5.2.2 Full", "450 Later"],
+)
+async def test_what_is_no_judgement_on_the_address_suppresses_nothing(
+    server: Server, office: Office, answer: str
+) -> None:
+    server.answer("RCPT", answer)
+    await office.send(a_mail())
+    assert await office.refusals.suppressed() == []
+    assert await office.send(a_mail(1)) == ["sent"]
+
+
+async def test_a_link_to_sign_in_is_tried_again_after_a_day_and_what_arrives_ends_the_suppression(
+    server: Server, office: Office
+) -> None:
+    server.answer("RCPT", "550 5.1.1 Nobody by that name")
+    await office.send(a_mail())
+    assert await office.send(a_sign_in(1)) == ["failed"]
+    office.clock.move(timedelta(hours=24))
+    assert await office.send(a_mail(2)) == ["failed"]
+    assert await office.send(a_sign_in(3), a_mail(4)) == ["sent", "sent"]
+    assert await office.refusals.suppressed() == []
+
+
+async def test_an_address_that_is_forgotten_gets_mails_again(server: Server, office: Office) -> None:
+    server.answer("RCPT", "550 5.1.1 Nobody by that name")
+    await office.send(a_mail())
+    assert await office.refusals.forget(MERCHANT_EMAIL.upper())
+    assert not await office.refusals.forget(MERCHANT_EMAIL)
+    assert await office.send(a_mail(1)) == ["sent"]
+
+
+def chose(kind: MailKind, *, wanted: bool, at: datetime, email: str = MERCHANT_EMAIL) -> Received:
+    data = MailChoiceChanged(email=email, topic=kind, wanted=wanted)
+    return received(a_command(data, choice_id_of(email, kind), at=at), topic="mail-choices", at=at)
+
+
+async def test_what_an_address_does_not_want_is_not_sent_until_it_wants_it_again(
+    server: Server, office: Office
+) -> None:
+    review, now = a_mail()._replace(template="review_request", values=REVIEW_REQUEST), office.clock.now()
+    later = now + timedelta(seconds=1)
+    no, yes = (chose(MailKind.REVIEW_REQUESTS, wanted=wanted, at=at) for wanted, at in ((False, now), (True, later)))
+    await office.refusals.learn([no])
+    assert await office.send(review, a_mail(1)) == ["failed", "sent"]
+    assert office.document(review)["error"] == "unsubscribed"
+    await office.refusals.learn([yes])
+    await office.refusals.learn([no])  # an old record that comes again changes nothing
+    assert await office.send(review._replace(id=derived_id("another"))) == ["sent"]
+
+
+@pytest.mark.parametrize("template", sorted(KINDS))
+async def test_only_what_may_be_refused_can_be(office: Office, template: str) -> None:
+    now = office.clock.now()
+    await office.refusals.learn([chose(kind, wanted=False, at=now) for kind in MailKind])
+    reason = await office.refusals.reason(a_mail()._replace(template=template), now)
+    must_come = {
+        "sign_in", "confirm_request", "invitation", "new_job", "lead", "lead_matched", "unmatched", "partner_replied",
+        "access_asked", "access_step", "job_declined", "expired", "assigned",
+    }  # fmt: skip
+    assert reason == ("" if template in must_come else "unsubscribed")
+
+
+async def test_an_uncertain_mail_goes_out_again_by_a_persons_word_alone(server: Server, office: Office) -> None:
+    server.answer("DATA", HANG_UP)
+    assert await office.send(a_mail(), a_mail(1)) == ["uncertain", "sent"]
+    assert len(await office.told()) == 2
+    (uncertain,) = await office.outbox.uncertain()
+    assert await office.outbox.again([uncertain["_id"], a_mail(1).id], office.clock.now()) == 1
+    await office.worker().tick()
+    assert office.state(a_mail()) == "sent"
+    assert server.taken == [a_mail().id, a_mail(1).id, a_mail().id]
+    (told,) = await office.told()
+    assert isinstance(told, MailSent)
+
+
+async def test_what_is_told_says_which_side_the_mail_was_for(server: Server, office: Office) -> None:
+    await office.send(a_mail(), a_sign_in(1))
+    assert {told.template: told.side for told in await office.told()} == {
+        "partner_replied": ActorKind.MERCHANT,
+        "sign_in": None,
+    }
 
 
 def test_trying_again_slows_down_and_ends_after_three_days() -> None:

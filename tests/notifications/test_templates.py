@@ -11,101 +11,20 @@ from typing import Any
 import pytest
 from mjml import mjml2html
 
-from services.notifications import store_access
+from deploy.mail_examples import MAILS
+from deploy.previews import example
+from services.notifications.compose import filled
+from services.notifications.kinds import kind_of
 from shared.contracts.base import Locale
 from shared.i18n import environment
 
 TEMPLATES = Path(__file__).parents[2] / "services" / "notifications" / "templates"
 LINK = "https://desk.example/sign-in?token=abc&kind=x"
-SERVICE = "SEO"
+UNSUBSCRIBE = "https://desk.example/unsubscribe?token=abc"
 
 NAMES = {"merchant_name", "partner_name", "recipient_name", "assigned_by", "written_by", "invited_by", "name"}
-TEXTS = {"title", "text", "note", "requirements", "business", "store_url"}
+TEXTS = {"title", "text", "note", "requirements", "business", "store_url", "email", "phone"}
 
-OFFER = {
-    "partner_name": "Studio Hoshi",
-    "kind": "match",
-    "service_name": SERVICE,
-    "title": "Spring launch",
-    "business": "We sell tea.",
-    "requirements": "Be found.\n\nSoon.",
-    "budget": "€1,500.00",
-    "priorities": {"time": 3, "cost": 5, "quality": 1},
-    "merchant_name": "Kettle & Thread",
-    "store_url": "https://kettle.example",
-    "deadline": "25 November 2026 at 10:04 UTC",
-}
-REPLY = {"merchant_name": "Kettle & Thread", "title": "Spring launch", "text": "Good day.\nWhen?", "files": []}
-REMINDER = {"partner_name": "Studio Hoshi", "title": "Spring launch", "service_name": SERVICE, "deadline": "tomorrow"}
-TO_MERCHANT = {
-    "recipient_name": "Mia",
-    "partner_name": "Studio Hoshi",
-    "title": "Spring launch",
-    "service_name": SERVICE,
-}
-TO_MEMBER = {"recipient_name": "Aiko", "title": "Spring launch", "service_name": SERVICE}
-FROM_MERCHANT = {**TO_MEMBER, "merchant_name": "Kettle & Thread"}
-COMMENT = {**TO_MEMBER, "written_by": "Ken", "text": "Who takes it?"}
-REVIEW = {**FROM_MERCHANT, "rating": 4, "text": "Good work.\nThank you."}
-
-
-def access_step(step: store_access.Step, *, to_merchant: bool) -> dict[str, Any]:
-    # It names the other side; of the recipient it needs no second name.
-    other = "partner_name" if to_merchant else "merchant_name"
-    names = {"partner_name": "", "merchant_name": "", other: "Kettle & Thread"}
-    return {**TO_MEMBER, **names, **step._asdict(), "until": "tomorrow", "to_merchant": to_merchant}
-
-
-MAILS: dict[str, tuple[str, dict[str, Any]]] = {
-    "confirm_request": (
-        "confirm_request",
-        {"merchant_name": "Kettle & Thread", "service_name": SERVICE, "title": "Spring launch"},
-    ),
-    "sign_in": ("sign_in", {"name": "Aiko", "minutes": 15}),
-    "sign_in, one minute": ("sign_in", {"name": "Aiko", "minutes": 1}),
-    "new_job, matched": ("new_job", OFFER),
-    "new_job, direct, no budget": ("new_job", {**OFFER, "kind": "direct", "budget": None}),
-    "reminder": ("reminder", {**REMINDER, "hours_left": 24}),
-    "reminder, last hour": ("reminder", {**REMINDER, "hours_left": 1}),
-    "partner_replied, first": ("partner_replied", {**REPLY, "partner_name": "Studio Hoshi", "first": True}),
-    "partner_replied, again": ("partner_replied", {**REPLY, "partner_name": "Studio Hoshi", "first": False}),
-    "merchant_replied": ("merchant_replied", {**REPLY, "recipient_name": "Aiko"}),
-    "merchant_replied, a file": ("merchant_replied", {**REPLY, "recipient_name": "Aiko", "files": ["brief.pdf"]}),
-    "partner_replied, files": (
-        "partner_replied",
-        {**REPLY, "partner_name": "Studio Hoshi", "first": True, "files": ["offer.pdf", "plan.png"]},
-    ),
-    "sign_in, a newcomer": ("sign_in", {"name": "", "minutes": 15}),
-    "correspondence, a message": (
-        "correspondence",
-        {**COMMENT, "merchant_name": "Kettle & Thread", "internal": False, "files": ["offer.pdf"]},
-    ),
-    "correspondence, a comment": ("correspondence", {**COMMENT, "internal": True, "files": []}),
-    "mention": ("mention", COMMENT),
-    "invitation": ("invitation", {"invited_by": "Aiko", "partner_name": "Studio Hoshi"}),
-    "review_request, completed": ("review_request", {**TO_MERCHANT, "asked": False}),
-    "review_request, asked": ("review_request", {**TO_MERCHANT, "asked": True}),
-    "review_received": ("review_received", {**REVIEW, "edited": False}),
-    "review_received, edited": ("review_received", {**REVIEW, "edited": True}),
-    "review_answered": ("review_answered", {**TO_MERCHANT, "text": "Thank you."}),
-    "access_asked": ("access_asked", {**TO_MERCHANT, "note": "For the theme."}),
-    "access_asked, no note": ("access_asked", {**TO_MERCHANT, "note": ""}),
-    "job_declined, by the merchant": ("job_declined", {**FROM_MERCHANT, "by_merchant": True}),
-    "job_declined, by the partner": ("job_declined", {**TO_MERCHANT, "by_merchant": False}),
-    "expired": ("expired", {"partner_name": "Studio Hoshi", "title": "Spring launch", "service_name": SERVICE}),
-    **{
-        f"access_step, {status}, by {by}, to the partner": ("access_step", access_step(step, to_merchant=False))
-        for (status, by), step in store_access.TO_PARTNER.items()
-    },
-    **{
-        f"access_step, {status}, by {by}, to the merchant": ("access_step", access_step(step, to_merchant=True))
-        for (status, by), step in store_access.TO_MERCHANT.items()
-    },
-    "assigned": (
-        "assigned",
-        {"recipient_name": "Aiko", "assigned_by": "Ken", "title": "Spring launch", "service_name": SERVICE},
-    ),
-}
 HOSTILE = (
     '<script>alert(1)</script> {{7*7}} {% raw %} %(x)s </mj-text> <!-- --> ]]> "\' &lt;b&gt; <a href="https://evil.example">'
     "\r\nBcc: everybody@evil.example\r\n\r\nSTRANGER\x85STRANGER\u2028STRANGER"
@@ -119,20 +38,33 @@ every_language = pytest.mark.parametrize("locale", Locale)
 def hostile(values: dict[str, Any], words: str = HOSTILE) -> dict[str, Any]:
     """The same mail with `words` wherever somebody outside Jobwire chooses the words."""
     written = {key: words if value and key in NAMES | TEXTS else value for key, value in values.items()}
-    return {**written, "files": [words for _ in values["files"]]} if "files" in values else written
+    if "files" in values:
+        written["files"] = [words for _ in values["files"]]
+    if "parts" in values:
+        written["parts"] = [hostile(part, words) for part in values["parts"]]
+    return written
+
+
+def _filled(template: str, values: dict[str, Any]) -> dict[str, Any]:
+    mail = example(template, values, Locale.EN)
+    return filled(mail, LINK, UNSUBSCRIBE if kind_of(template).refused_as else "")
+
+
+def links(template: str) -> set[str]:
+    return {LINK, UNSUBSCRIBE} if kind_of(template).refused_as else {LINK}
 
 
 def subject(template: str, values: dict[str, Any], locale: Locale) -> str:
     loaded = environment(TEMPLATES, locale).get_template(f"{template}.txt")
-    return "".join(loaded.blocks["subject"](loaded.new_context({**values, "link": LINK})))
+    return "".join(loaded.blocks["subject"](loaded.new_context(_filled(template, values))))
 
 
 def text(template: str, values: dict[str, Any], locale: Locale) -> str:
-    return environment(TEMPLATES, locale).get_template(f"{template}.txt").render(**values, link=LINK)
+    return environment(TEMPLATES, locale).get_template(f"{template}.txt").render(_filled(template, values))
 
 
 def html(template: str, values: dict[str, Any], locale: Locale) -> str:
-    source = environment(TEMPLATES, locale).get_template(f"{template}.mjml").render(**values, link=LINK)
+    source = environment(TEMPLATES, locale).get_template(f"{template}.mjml").render(_filled(template, values))
     return str(mjml2html(source))
 
 
@@ -167,11 +99,11 @@ def test_both_forms_say_what_the_mail_is_about_and_where_to_go(
 ) -> None:
     plain, page = text(template, values, locale), Parsed(html(template, values, locale))
     assert f"\n{LINK}\n" in plain
-    assert page.references == {LINK}
+    assert page.references == links(template)
     assert page.lang == locale
     if template != "confirm_request":
         for key in (NAMES | TEXTS) & values.keys():
-            for line in filter(None, values[key].splitlines()):
+            for line in filter(None, (values[key] or "").splitlines()):
                 assert line in plain
                 assert line in page.text
     for name in values.get("files", ()):
@@ -202,7 +134,7 @@ def test_a_mail_asks_for_nothing_from_elsewhere(template: str, values: dict[str,
 def test_a_strangers_words_stay_words_in_html(template: str, values: dict[str, Any], locale: Locale) -> None:
     page = Parsed(html(template, hostile(values), locale))
     assert page.tags == Parsed(html(template, values, locale)).tags
-    assert page.references == {LINK}
+    assert page.references == links(template)
     if template != "confirm_request" and hostile(values) != values:
         assert "<script>alert(1)</script> {{7*7}} {% raw %} %(x)s </mj-text>" in page.text
         assert "&lt;b&gt;" in page.text
@@ -212,8 +144,9 @@ def test_a_strangers_words_stay_words_in_html(template: str, values: dict[str, A
 @every_mail
 def test_a_strangers_lines_cannot_pass_for_ours_in_text(template: str, values: dict[str, Any], locale: Locale) -> None:
     written = hostile(values)
-    for name in NAMES & written.keys():
-        written[name] = "Aiko\r\nSTRANGER"
+    for one in (written, *written.get("parts", ())):
+        for name in NAMES & one.keys():
+            one[name] = "Aiko\r\nSTRANGER"
     # A name stands inside one of our sentences, on its line; everything else is quoted.
     for line in text(template, written, locale).splitlines():
         assert "STRANGER" not in line or line.startswith("> ") or "Aiko STRANGER" in line

@@ -1,0 +1,97 @@
+"""Who is told of prospects and of matching: the partner who gets a lead, and whoever asked for help. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.notifications import words
+from services.notifications.envelope import (
+    DESK_LINK,
+    DIRECTORY_LINK,
+    HELPED_LINK,
+    LEAD_REVIEW_LINK,
+    PROFILE_LINK,
+    Mail,
+    mail_because_of,
+    one_to_each_address,
+)
+from services.notifications.recipients import Recipient, desk_of
+from shared.contracts.base import Event
+from shared.contracts.leads import Lead, LeadDelivered, LeadReviewed, LeadReviewRequested
+from shared.contracts.matching import Answer, Match, RequestMatched, RequestUnmatched
+from shared.contracts.partners import MailTopic, Partner
+from shared.contracts.requests import RequestDetails, RequestKind
+
+LeadEvent = Event[Any, Lead]
+MatchEvent = Event[Any, Match]
+
+TOLD_REASONS = frozenset({"nobody_eligible", "partner_unavailable", "nobody_answered"})
+"""Why a request is with nobody. A prospect for whom there is nobody else (`nobody_else`) has been with some already."""
+
+
+def mails_for_lead(event: LeadEvent, partner: Partner) -> list[Mail]:
+    """The mails that follow from a lead's event: one to each address."""
+    match event.fact:
+        case LeadDelivered():
+            return one_to_each_address(_delivered(event, partner))
+        case LeadReviewRequested():
+            to = _asker(event.snapshot.details)
+            values = {**words.about_request(event.snapshot.details, to), "partner_name": partner.profile.name}
+            return [mail_because_of(event, "lead_review_request", to, LEAD_REVIEW_LINK, values)]
+        case LeadReviewed():
+            return one_to_each_address(_reviewed(event, partner))
+    return []
+
+
+def mails_for_match(event: MatchEvent) -> list[Mail]:
+    """What matching has to say to whoever asked. A merchant hears of its partners when they write."""
+    details, fact = event.snapshot.details, event.fact
+    to = _asker(details)
+    about = words.about_request(details, to)
+    match fact:
+        case RequestMatched() if details.kind.is_prospects:
+            after = fact.wave_after_seconds
+            values = {
+                **about,
+                "kind": details.kind.value,
+                "partners": len(fact.selections),
+                "further": fact.wave > 1,
+                "hours": round(after / 3600) if after else 0,
+            }
+            return [mail_because_of(event, "lead_matched", to, HELPED_LINK, values)]
+        case RequestUnmatched() if fact.reason in TOLD_REASONS and not _was_declined(event.snapshot):
+            values = {**about, "reason": fact.reason, "named": details.kind.names_a_partner}
+            return [mail_because_of(event, "unmatched", to, DIRECTORY_LINK, values)]
+    return []
+
+
+def _delivered(event: LeadEvent, partner: Partner) -> Iterator[Mail]:
+    """The prospect's own address is where an answer goes; it is a plain one, and has been confirmed."""
+    lead = event.snapshot
+    for to in desk_of(partner, MailTopic.NEW_JOBS):
+        yield mail_because_of(
+            event,
+            "lead",
+            to,
+            PROFILE_LINK,
+            words.lead(lead, partner, to),
+            reply_to=lead.details.merchant.email,
+            paced_by=partner.partner_id,
+        )
+
+
+def _reviewed(event: LeadEvent, partner: Partner) -> Iterator[Mail]:
+    fact: LeadReviewed = event.fact
+    details = event.snapshot.details
+    review = {"rating": fact.rating, "text": fact.text, "edited": False, "merchant_name": details.merchant.name}
+    for to in desk_of(partner, MailTopic.REVIEWS):
+        values = {**words.about_request(details, to), **review, "lead": True}
+        yield mail_because_of(event, "review_received", to, DESK_LINK, values)
+
+
+def _was_declined(match: Match) -> bool:
+    """Whether a partner who was asked by name has declined: then its merchant has been told so."""
+    return match.details.kind is RequestKind.DIRECT and any(one.answer is Answer.DECLINED for one in match.asked)
+
+
+def _asker(details: RequestDetails) -> Recipient:
+    return Recipient(details.merchant.email, details.merchant.name, details.locale)

@@ -1,0 +1,65 @@
+"""Whom nothing is sent to: addresses that the server has refused for good, and mails that an address does not want.
+
+Both are looked up when a mail is about to be sent, so that what was said meanwhile counts.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from services.notifications.envelope import Mail
+from services.notifications.kinds import kind_of
+from shared.consumer import Received
+from shared.contracts.base import address_key
+from shared.contracts.choices import MailChoiceChanged, choice_id_of
+from shared.mongo import Database, Document
+from shared.projection import Projection, Write, newer
+
+CHOICES, SUPPRESSED = "choices", "suppressed"
+TRY_AGAIN_AFTER = timedelta(hours=24)
+"""People mend their mailboxes; and who asks for a link to sign in is there."""
+
+
+def on_choice(received: Received) -> Iterable[Write]:
+    choice: MailChoiceChanged = received.record.data
+    fields = {"email": address_key(choice.email), "topic": choice.topic.value, "wanted": choice.wanted}
+    yield newer(CHOICES, received.record.subject, int(received.at.timestamp() * 1000), fields)
+
+
+class Refusals:
+    def __init__(self, database: Database) -> None:
+        self._choices = database[CHOICES]
+        self._suppressed = database[SUPPRESSED]
+        self._projection = Projection(database, on_choice)
+
+    async def learn(self, batch: Sequence[Received]) -> None:
+        """Take note of what addresses want. A replayed choice is learned like any other."""
+        await self._projection(batch)
+
+    async def reason(self, mail: Mail, now: datetime) -> str:
+        """Why this mail is not sent; empty when it is."""
+        kind, email = kind_of(mail.template), mail.recipient.email
+        if kind.refused_as:
+            choice = await self._choices.find_one({"_id": choice_id_of(email, kind.refused_as)})
+            if choice is not None and not choice["wanted"]:
+                return "unsubscribed"
+        bounce = await self._suppressed.find_one({"_id": address_key(email)})
+        if bounce is None or (kind.insists and bounce["at"] + TRY_AGAIN_AFTER <= now):
+            return ""
+        return "suppressed"
+
+    async def suppress(self, email: str, error: str, now: datetime) -> None:
+        """The server says that nobody is there."""
+        await self._suppressed.update_one(
+            {"_id": address_key(email)}, {"$set": {"at": now, "error": error}}, upsert=True
+        )
+
+    async def forget(self, email: str) -> bool:
+        """Somebody is there again, or a person says so. False when the address was not suppressed."""
+        known = await self._suppressed.find_one({"_id": address_key(email)}, {"_id": 1}) is not None
+        if known:
+            await self._suppressed.delete_one({"_id": address_key(email)})
+        return known
+
+    async def suppressed(self) -> list[Document]:
+        """All addresses that nothing is sent to, the last first."""
+        return [document async for document in self._suppressed.find({}).sort("at", -1)]
