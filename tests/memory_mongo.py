@@ -46,6 +46,10 @@ class MemoryCursor:
             self._documents.sort(key=lambda document: _order(_get(document, name)), reverse=way < 0)
         return self
 
+    def skip(self, count: int) -> "MemoryCursor":
+        self._documents = self._documents[count:]
+        return self
+
     def limit(self, count: int) -> "MemoryCursor":
         self._documents = self._documents[:count]
         return self
@@ -81,6 +85,12 @@ class MemoryCollection:
             for name, expression in sums:
                 found[name] += _value(expression, document, self._now())
         return MemoryCursor([_through_bson(found) for found in groups.values()])
+
+    async def distinct(self, field: str, query: Document) -> list[Any]:
+        """Of a list its members, as on a server."""
+        values = [_get(document, field) for document in self._matching(query)]
+        members = [member for value in values for member in (value if isinstance(value, list) else [value])]
+        return list(dict.fromkeys(member for member in members if member is not _MISSING))
 
     async def count_documents(self, query: Document) -> int:
         return len(self._matching(query))
@@ -172,8 +182,10 @@ class MemoryCollection:
                     _put(after, name, value)
                 elif operator == "$inc":
                     after[name] = after.get(name, 0) + value
+                elif operator == "$push" and value.get("$position") == 0:
+                    after[name] = [*value["$each"], *after.get(name, [])][: value["$slice"]]
                 elif operator == "$push":
-                    after[name] = [*after.get(name, []), *value["$each"]][value["$slice"] :]
+                    after[name] = [*after.get(name, []), *value["$each"]][value.get("$slice", 0) :]
                 elif operator != "$setOnInsert":
                     raise NotImplementedError(operator)
         return after

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.gateway.accounts import Accounts
 from services.gateway.api.app import Parts, dashboard
 from services.gateway.attachments import Attachments
+from services.gateway.choices import Choices
 from services.gateway.live import Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.partner import decide, evolve
@@ -63,6 +64,7 @@ def build(service: Service) -> FastAPI:
             attachments=attachments,
             slugs=slugs,
             invitations=invitations,
+            choices=Choices(Links(settings), service.publisher, clock),
             hub=hub,
             clock=clock,
             undo_seconds=settings.undo_seconds,

@@ -42,7 +42,7 @@ THE_INVITED = Scope({**SIGNED_IN.refuses, **_refused(404, "stranger", *MERCHANTS
 @dataclass(frozen=True)
 class Call:
     """`asks`: the door's owner refuses, so there is a command in the log, and nothing that came of it. `endless`: the
-    answer has no end for whom it is given.
+    answer has no end for whom it is given. `public`: secrets elsewhere that are shown here to everybody.
     """
 
     scope: Scope
@@ -50,6 +50,7 @@ class Call:
     files: Any = None
     asks: Sequence[str] = ()
     endless: bool = False
+    public: Sequence[str] = ()
     query: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,6 +85,8 @@ TABLE: Mapping[str, Call] = {
     f"POST {V1}/requests": Call(PUBLIC, REQUEST),
     f"GET {V1}/requests/{{request_id}}": Call(PUBLIC),
     f"POST {V1}/requests/{{request_id}}/confirm": Call(PUBLIC, {"token": "not-the-mailed-one"}),
+    f"GET {V1}/partners": Call(PUBLIC),
+    f"GET {V1}/partners/{{slug}}": Call(PUBLIC, public=("review", "review's answer")),
     # who one is
     f"POST {V1}/sign-in": Call(PUBLIC, {"email": "mia@secret-kettle.example"}),
     f"POST {V1}/registrations": Call(PUBLIC, {"email": "una@new.example"}),
@@ -111,10 +114,13 @@ TABLE: Mapping[str, Call] = {
     f"GET {V1}/settings": Call(MEMBERS),
     f"PUT {V1}/settings": Call(MEMBERS, {"name": "Una", "locale": "fr"}),
     f"GET {V1}/standing": Call(MEMBERS),
+    f"GET {V1}/reviews/leads": Call(MEMBERS),
+    f"POST {V1}/reviews/leads/{{lead_id}}/request": Call(MEMBERS.but(limited=404, bob=404)),
     # the partner's jobs
     f"GET {V1}/jobs": Call(MEMBERS),
     f"GET {V1}/jobs/counts": Call(MEMBERS),
     f"GET {JOB}": Call(ADAS_JOB),
+    f"GET {JOB}/mails": Call(ADAS_JOB),
     f"POST {JOB}/read": Call(ADAS_JOB, {"version": 1}),
     f"POST {JOB}/open": Call(ADAS_JOB),
     f"POST {JOB}/messages": Call(ADAS_JOB, SAID),
@@ -139,6 +145,7 @@ TABLE: Mapping[str, Call] = {
     f"POST {MERCHANT}/partners/{{partner_id}}/block": Call(MIAS),
     f"GET {MERCHANT}/jobs": Call(SOME_MERCHANT),
     f"GET {MERCHANTS_JOB}": Call(MIAS),
+    f"GET {MERCHANTS_JOB}/mails": Call(MIAS),
     f"POST {MERCHANTS_JOB}/open": Call(MIAS),
     f"POST {MERCHANTS_JOB}/messages": Call(MIAS, SAID),
     f"POST {MERCHANTS_JOB}/decline": Call(MIAS, DECLINE),

@@ -41,6 +41,14 @@ THE_REQUEST = {
     "business": "secret-business",
 }
 ADDRESS = {"merchant's address": MIA}
+PROSPECT = "secret-pia@plans.example"
+A_LEAD = {
+    "prospect's name": "Secret-Pia",
+    "title": "secret-idea",
+    "requirements": "secret-hopes",
+    "business": "secret-plans",
+}
+"""The partner's API shows the first two; the rest, and the address, came by mail."""
 
 
 @dataclass
@@ -57,13 +65,18 @@ class Tenants:
 
 def secrets_from(who: str) -> dict[str, str]:
     """What this person must never be told, by what it is."""
-    hidden = {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST, **ADDRESS}
+    lead = {f"lead's {what}": text for what, text in A_LEAD.items()} | {"prospect's address": PROSPECT}
+    shown_lead = {what: lead[what] for what in ("lead's prospect's name", "lead's title")}
+    hidden = {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST, **ADDRESS, **lead}
     known: dict[str, dict[str, str]] = {
         "mia": {**THE_CONVERSATION, **THE_REQUEST, **ADDRESS},
         "bob": THE_REQUEST,  # Mia asked him the same
         "bob as ada": THE_REQUEST,
         "limited": {**THE_TEAM, **THE_REQUEST},  # it has another job of hers
-        **{who: {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST} for who in ("owner", "admin", "member")},
+        **{
+            who: {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST, **shown_lead}
+            for who in ("owner", "admin", "member")
+        },
     }
     return {what: text for what, text in hidden.items() if what not in known.get(who, {})}
 
@@ -87,7 +100,12 @@ async def two_partners_and_two_merchants(world: World) -> Tenants:
     await the_team_changes(tenants)
     await requests(tenants)
     await the_secret_job(tenants)
-    tenants.ids |= {"partner_id": str(ada.partner_id), "member_id": str(others[0].member_id), "service": "seo"}
+    tenants.ids |= {
+        "partner_id": str(ada.partner_id),
+        "member_id": str(others[0].member_id),
+        "service": "seo",
+        "slug": "ada",
+    }
     return tenants
 
 
@@ -124,10 +142,13 @@ async def requests(tenants: Tenants) -> None:
     """Mia asks whoever fits, then Ada by name, twice; Olga asks Bob by name."""
     world, ids = tenants.world, tenants.ids
     ada, bob = [(await tenants[who].get("/partner"))["partner_id"] for who in ("owner", "bob")]
-    for partner in (None, ada, ada):
-        await request(world, MIA, partner, name=THE_REQUEST["merchant's name"], **THE_REQUEST)
+    for cost, partner in enumerate((None, ada, ada)):
+        # The same again would be the same request.
+        await request(world, MIA, partner, cost=cost, name=THE_REQUEST["merchant's name"], **THE_REQUEST)
         await world.time_passes(timedelta(minutes=1))
     await request(world, OLGA, bob, name="Olga", title="Olga's", requirements="Be seen.", business="Cups.")
+    await request(world, PROSPECT, ada, kind="contact", name=A_LEAD["prospect's name"], **A_LEAD)
+    ids["lead_id"] = next(str(event.subject) for event in world.events("leads.events"))
     tenants.people["mia"], tenants.people["olga"] = await sign_in(world, MIA), await sign_in(world, OLGA)
     declined, assigned, secret = (await tenants["owner"].get("/jobs"))["jobs"]
     ids |= {
@@ -147,14 +168,18 @@ async def requests(tenants: Tenants) -> None:
     await world.time_passes(UNDO)
 
 
-async def request(world: World, email: str, partner_id: str | None, *, name: str, **words: str) -> None:
+async def request(  # what a form asks for
+    world: World, email: str, partner_id: str | None, *, name: str, kind: str = "", cost: int = 3, **words: str
+) -> None:
     """Ask for work, and confirm the address."""
+    store = {} if kind == "contact" else {"store_url": "https://store.example"}
     body = {
-        "kind": "direct" if partner_id else "match",
+        "kind": kind or ("direct" if partner_id else "match"),
+        "priorities": {"cost": cost},
         "partner_id": partner_id,
         "locale": "en",
         "service": "seo",
-        "merchant": {"name": name, "email": email, "store_url": "https://store.example"},
+        "merchant": {"name": name, "email": email, **store},
         **{field: words[field] for field in ("title", "requirements", "business")},
     }
     leads = world.client("leads")

@@ -151,6 +151,7 @@ async def test_pages_stay_in_place_while_jobs_move(world: World, sort: str) -> N
     everything = {job["job_id"] for job in (await ada.get("/jobs"))["jobs"]}
     first = await ada.get("/jobs", sort=sort, limit=2)
     last = (await ada.get("/jobs", sort=sort))["jobs"][-1]["job_id"]
+    world.clock.move(timedelta(milliseconds=1))
     await ada.post(f"/jobs/{last}/comments", {"text": "It moves."})
     shown, cursor = [job["job_id"] for job in first["jobs"]], first["next_cursor"]
     while cursor:
@@ -351,3 +352,11 @@ async def test_who_is_away_cannot_be_asked_by_name(monkeypatch: pytest.MonkeyPat
     await world.time_passes(24 * HOUR)
     await follow(world, await fill_in_the_form(world, partner="ada"))
     assert (await the_only_job(await sign_in(world, OWNER)))["request"]["kind"] == "direct"
+
+
+async def test_each_side_sees_what_became_of_its_mails(world: World) -> None:
+    ada, merchant, job_id = await a_conversation(world)
+    ours = (await ada.get(f"/jobs/{job_id}/mails"))["mails"]
+    theirs = (await merchant.get(f"/merchant/jobs/{job_id}/mails"))["mails"]
+    assert [(mail["template"], mail["state"]) for mail in ours] == [("new_job", "sent")]
+    assert [(mail["template"], mail["state"]) for mail in theirs] == [("partner_replied", "sent")]

@@ -11,12 +11,14 @@ from services.gateway.api.attachments import LARGER_BODIES, attachments_api
 from services.gateway.api.desks import MerchantDesk, PartnerDesk
 from services.gateway.api.events import events_api
 from services.gateway.api.jobs import jobs_api
+from services.gateway.api.leads import leads_api
 from services.gateway.api.merchant import merchant_api
 from services.gateway.api.merchant_acts import merchant_acts_api
 from services.gateway.api.partner import partner_api
 from services.gateway.api.sessions import sessions_api
 from services.gateway.api.team import team_api
 from services.gateway.attachments import Attachments
+from services.gateway.choices import Choices
 from services.gateway.joining import Joining
 from services.gateway.live import Hub
 from services.gateway.marks import ReadMarks
@@ -25,6 +27,7 @@ from services.gateway.read.inbox import Inbox
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
+from services.gateway.unsubscribe import unsubscribe_pages
 from shared.clock import Clock
 from shared.commands import Commander
 from shared.http import application
@@ -44,6 +47,7 @@ class Parts:
     attachments: Attachments
     slugs: Slugs
     invitations: MailLimit
+    choices: Choices
     hub: Hub
     clock: Clock
     undo_seconds: int
@@ -58,14 +62,16 @@ def dashboard(parts: Parts) -> FastAPI:
     for router in (
         sessions_api(parts.accounts, joining, signed_in),
         partner_api(commander, reading, parts.slugs, signed_in, clock),
-        team_api(commander, reading, parts.invitations, signed_in, clock),
+        team_api(commander, reading, parts.invitations, parts.choices, signed_in, clock),
         jobs_api(reading, parts.inbox, parts.marks, signed_in),
         acts_api(partner_desk, parts.attachments, signed_in, parts.undo_seconds),
+        leads_api(commander, reading, signed_in),
         attachments_api(parts.attachments, reading, signed_in),
         merchant_api(commander, reading, parts.inbox, merchant_desk, signed_in),
         merchant_acts_api(merchant_desk, reading, parts.attachments, signed_in),
         events_api(parts.hub, signed_in),
         pages(parts.accounts, joining),
+        unsubscribe_pages(parts.choices),
     ):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGES / "static"))

@@ -9,13 +9,14 @@ from starlette.responses import Response
 
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import READ, SIGNED_IN
-from services.gateway.api.views import JobPage, Jobs, listed, partner_view
+from services.gateway.api.views import JobPage, Jobs, Mails, listed, mails_view, partner_view
 from services.gateway.api.views_partner import StandingView, standing_view
 from services.gateway.marks import ReadMarks
 from services.gateway.read.inbox import Inbox, Sort, Wanted
 from services.gateway.read.reading import Reading
 from services.gateway.read.tenants import member_tenant
 from services.gateway.signed_in import SignedIn
+from shared.contracts.base import ActorKind
 from shared.contracts.jobs import Status
 from shared.contracts.requests import RequestKind
 from shared.doors import Body
@@ -93,6 +94,12 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
         job = await reading.job(member_tenant(member).query(), job_id, min_version)
         unread = await marks.unread(member.member.member_id, [job])
         return JobPage(job=partner_view(job), unread=unread[job_id], timeline=await reading.timeline(job_id))
+
+    @router.get("/jobs/{job_id}/mails", responses=READ)
+    async def mails(job_id: UUID, member: Member) -> Mails:
+        """What became of the mails about this job to your side, the oldest first."""
+        await reading.job(member_tenant(member).query(), job_id)
+        return mails_view(await reading.deliveries(job_id, ActorKind.PARTNER))
 
     @router.post("/jobs/{job_id}/read", status_code=204, responses=READ)
     async def read(job_id: UUID, body: ReadBody, member: Member) -> Response:

@@ -13,10 +13,12 @@ from services.gateway.api.asking import OriginHeader, asked
 from services.gateway.api.desks import MerchantDesk
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.views import (
+    Mails,
     MerchantJobPage,
     MerchantJobs,
     MerchantRequests,
     MerchantRequestView,
+    mails_view,
     request_view,
 )
 from services.gateway.read.inbox import Inbox, Sort, Wanted
@@ -24,6 +26,7 @@ from services.gateway.read.reading import Reading
 from services.gateway.read.tenants import merchant_tenant
 from services.gateway.signed_in import SignedIn
 from shared.commands import Commander
+from shared.contracts.base import ActorKind
 from shared.contracts.partners import BlockPartner
 from shared.contracts.requests import Request, WithdrawRequest
 from shared.http import Problem
@@ -97,5 +100,11 @@ def merchant_api(
         job = await reading.job(merchant_tenant(merchant.merchant_id), job_id, min_version)
         timeline = await reading.timeline(job_id, for_merchant=True)
         return MerchantJobPage(job=(await desk.viewed([job]))[0], timeline=timeline)
+
+    @router.get("/jobs/{job_id}/mails", responses=READ)
+    async def mails(job_id: UUID, merchant: Asker) -> Mails:
+        """What became of the mails about this job to you, the oldest first."""
+        await reading.job(merchant_tenant(merchant.merchant_id), job_id)
+        return mails_view(await reading.deliveries(job_id, ActorKind.MERCHANT))
 
     return router

@@ -12,6 +12,7 @@ from services.gateway.api.answers import ASKED, OFTEN, SIGNED_IN
 from services.gateway.api.asking import OriginHeader, asked
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.views_partner import OwnSettingsView, TeamView, own_settings_view, team_view
+from services.gateway.choices import Choices
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from shared.clock import Clock
@@ -55,8 +56,13 @@ class OwnSettings(Body):
     mailed: Annotated[tuple[MailTopic, ...], Field(max_length=20)] | None = None
 
 
-def team_api(
-    commander: Commander, reading: Reading, invitations: MailLimit, signed_in: SignedIn, clock: Clock
+def team_api(  # noqa: PLR0913, PLR0917 - the parts, named
+    commander: Commander,
+    reading: Reading,
+    invitations: MailLimit,
+    choices: Choices,
+    signed_in: SignedIn,
+    clock: Clock,
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["team"], responses=SIGNED_IN)
     Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
@@ -107,6 +113,7 @@ def team_api(
         answer = await ask(member, ChangeOwnSettings(**dict(body), actor=member.actor()), origin)
         if isinstance(answer, Response):
             return answer
+        await choices.follow(member.member.email, member.member.mailed, body.mailed)
         changed = answer.member(member.member.member_id)
         assert changed is not None, "Somebody who changes settings is in the team."
         return own_settings_view(answer, changed)

@@ -3,11 +3,12 @@ leak a comment.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from services.gateway.read.deliveries import Delivery
 from services.gateway.read.search import Place
 from shared.contracts.base import Locale, Money
 from shared.contracts.jobs import (
@@ -151,6 +152,18 @@ class MerchantJobPage(BaseModel):
     timeline: list[Entry]
 
 
+class MailView(BaseModel):
+    """One mail about a job to the reader's side: which kind, and how it ended. `uncertain` may have arrived."""
+
+    template: str
+    state: Literal["sent", "failed", "uncertain"]
+    at: datetime
+
+
+class Mails(BaseModel):
+    mails: list[MailView]
+
+
 class Jobs(BaseModel):
     jobs: list[ListedJob]
     next_cursor: str | None
@@ -164,6 +177,10 @@ class MerchantJobs(BaseModel):
 class MerchantRequests(BaseModel):
     requests: list[MerchantRequestView]
     next_cursor: str | None
+
+
+def mails_view(deliveries: list[Delivery]) -> Mails:
+    return Mails(mails=[MailView(**delivery._asdict()) for delivery in deliveries])
 
 
 def partner_view(job: Job) -> JobView:

@@ -7,6 +7,7 @@ from pymongo import DeleteMany
 from shared.consumer import Received
 from shared.contracts.base import address_key
 from shared.contracts.jobs import Job
+from shared.contracts.leads import Lead
 from shared.contracts.matching import StandingChanged
 from shared.contracts.partners import Partner
 from shared.contracts.requests import Request, RequestConfirmed
@@ -14,7 +15,7 @@ from shared.mongo import Database
 from shared.projection import Write, newer, once
 
 PARTNERS, MERCHANTS, JOBS, TIMELINE = "team_view", "merchant_view", "job_view", "timeline_view"
-STANDINGS, REQUESTS = "standing_view", "request_view"
+STANDINGS, REQUESTS, LEADS = "standing_view", "request_view", "lead_view"
 SESSIONS = "sessions"
 """Not a read model; but whoever leaves a team is signed out by the fact itself."""
 
@@ -24,6 +25,7 @@ async def prepare(database: Database) -> None:
     await database[PARTNERS].create_index("slug")
     await database[SESSIONS].create_index("email")
     await database[REQUESTS].create_index([("merchant_id", 1), ("submitted_at", -1), ("_id", -1)])
+    await database[LEADS].create_index([("partner_id", 1), ("delivered_at", -1), ("_id", -1)])
     for of in ("partner_id", "merchant_id"):
         for by, way in (("created_at", -1), ("last_activity_at", -1), ("deadline", 1)):
             await database[JOBS].create_index([(of, 1), (by, way), ("_id", way)])
@@ -90,6 +92,12 @@ def on_job(received: Received) -> Iterable[Write]:
     # The timeline first: whoever sees the job at a version finds everything that led there.
     yield once(TIMELINE, event.id, entry)
     yield newer(JOBS, job.job_id, job.version, fields)
+
+
+def on_lead(received: Received) -> Iterable[Write]:
+    lead: Lead = received.record.snapshot
+    fields = {"partner_id": lead.partner_id, "delivered_at": lead.delivered_at, "lead": lead.model_dump(mode="json")}
+    yield newer(LEADS, lead.lead_id, lead.version, fields)
 
 
 def on_standing(received: Received) -> Iterable[Write]:

@@ -8,10 +8,13 @@ from uuid import UUID
 
 from services.gateway.api.views import MERCHANT_SEES, PARTNER_NEVER_SEES, TALK, Entry, entry
 from services.gateway.read.cursors import cursor_of, place_of, words_of
+from services.gateway.read.deliveries import DELIVERIES, Delivery, delivery
 from services.gateway.read.inbox import behind, job_of
-from services.gateway.read.projections import JOBS, PARTNERS, REQUESTS, STANDINGS, TIMELINE
+from services.gateway.read.projections import JOBS, LEADS, PARTNERS, REQUESTS, STANDINGS, TIMELINE
 from services.gateway.read.tenants import Query
+from shared.contracts.base import ActorKind
 from shared.contracts.jobs import Job
+from shared.contracts.leads import Lead
 from shared.contracts.matching import StandingChanged
 from shared.contracts.partners import Partner
 from shared.contracts.requests import Request
@@ -19,7 +22,7 @@ from shared.http import Problem
 from shared.mongo import Collection, Database
 
 CATCH_UP_SECONDS = 3.0
-REQUESTS_PAGE = 50
+PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,21 @@ class RequestsPage:
     next_cursor: str | None
 
 
+@dataclass(frozen=True)
+class LeadsPage:
+    leads: list[Lead]
+    next_cursor: str | None
+
+
 class Reading:
     def __init__(self, database: Database) -> None:
         self._jobs = database[JOBS]
         self._timeline = database[TIMELINE]
+        self._deliveries = database[DELIVERIES]
         self._partners = database[PARTNERS]
         self._standings = database[STANDINGS]
         self._requests = database[REQUESTS]
+        self._leads = database[LEADS]
 
     async def job(self, tenant: Query, job_id: UUID, min_version: int = 0) -> Job:
         """One job of the tenant, at `min_version` or later. Raises `Problem` 404, also for somebody else's job; 503
@@ -52,6 +63,13 @@ class Reading:
         """The number of messages and comments of a job up to this version."""
         talk = {"job_id": job_id, "version": {"$lte": version}, "type": {"$in": sorted(TALK)}}
         return await self._timeline.count_documents(talk)
+
+    async def deliveries(self, about: UUID, side: ActorKind) -> list[Delivery]:
+        """What became of the mails about a job, a lead or a request that the caller may see, the oldest first: those
+        that went to this side.
+        """
+        found = self._deliveries.find({"about": about, "side": side.value}).sort("at", 1)
+        return [delivery(document) async for document in found]
 
     async def standing(self, partner_id: UUID) -> StandingChanged:
         """What matching knows of a partner; an empty standing for a newcomer."""
@@ -79,14 +97,18 @@ class Reading:
 
     async def requests(self, merchant_id: UUID, cursor: str | None) -> RequestsPage:
         """The merchant's requests, newest first."""
-        query: Query = {"merchant_id": merchant_id}
-        if cursor:
-            query |= behind("submitted_at", -1, place_of(words_of(cursor)))
-        found = self._requests.find(query).sort([("submitted_at", -1), ("_id", -1)]).limit(REQUESTS_PAGE + 1)
-        documents = [document async for document in found]
-        more = documents[REQUESTS_PAGE - 1] if len(documents) > REQUESTS_PAGE else None
-        requests = [Request.model_validate(document["request"]) for document in documents[:REQUESTS_PAGE]]
-        return RequestsPage(requests, cursor_of(more["submitted_at"], more["_id"]) if more else None)
+        documents, next_cursor = await _page(self._requests, {"merchant_id": merchant_id}, "submitted_at", cursor)
+        return RequestsPage([Request.model_validate(document["request"]) for document in documents], next_cursor)
+
+    async def leads(self, partner_id: UUID, cursor: str | None) -> LeadsPage:
+        """The partner's leads, newest first."""
+        documents, next_cursor = await _page(self._leads, {"partner_id": partner_id}, "delivered_at", cursor)
+        return LeadsPage([Lead.model_validate(document["lead"]) for document in documents], next_cursor)
+
+    async def lead(self, partner_id: UUID, lead_id: UUID) -> Lead:
+        """One lead of the partner. Raises `Problem` 404."""
+        found = await _at_version(self._leads, {"_id": lead_id, "partner_id": partner_id}, 0, "lead")
+        return Lead.model_validate(found["lead"])
 
     async def jobs_of_requests(self, tenant: Query, request_ids: Sequence[UUID]) -> list[Job]:
         """The tenant's jobs that came of these requests, the oldest first."""
@@ -96,6 +118,18 @@ class Reading:
     async def knows(self, tenant: Query, partner_id: UUID) -> bool:
         """Whether the tenant has a job with this partner."""
         return await self._jobs.find_one({"$and": [tenant, {"partner_id": partner_id}]}, {"_id": 1}) is not None
+
+
+async def _page(
+    collection: Collection, query: Query, by: str, cursor: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of documents, newest first by a time that never changes, and where the next one starts."""
+    if cursor:
+        query = {**query, **behind(by, -1, place_of(words_of(cursor)))}
+    found = collection.find(query).sort([(by, -1), ("_id", -1)]).limit(PAGE + 1)
+    documents = [document async for document in found]
+    more = documents[PAGE - 1] if len(documents) > PAGE else None
+    return documents[:PAGE], cursor_of(more[by], more["_id"]) if more else None
 
 
 async def _at_version(collection: Collection, query: Query, min_version: int, what: str) -> dict[str, Any]:
