@@ -21,6 +21,8 @@ from deploy.mailpit import CaughtMail, Mailpit
 from deploy.market import load_partners
 
 STORE = "kettle-thread.example"
+TYPING_SECONDS = 2.1
+"""A form that comes back sooner than people type is not taken at once (JOBWIRE_FORM_SECONDS)."""
 LONGEST_UNDO_SECONDS = 60.0 + 15.0
 """The longest time to take something back that JOBWIRE_UNDO_SECONDS allows, and then some."""
 
@@ -110,6 +112,7 @@ class Journey:
         async with self._step("Partner C lets it expire; a reply after that is refused"):
             await self._expiry(c, job_of[c.email])
         await self._direct_request()
+        await self._lead()
 
     async def _conversation(self, a: Person, job_id: str, merchant: Person) -> None:
         async with self._step("Partner A opens the job and replies; only now the merchant is mailed, and sees A"):
@@ -204,16 +207,53 @@ class Journey:
             direct = await person.get(f"/api/v1/jobs/{job}")
             assert direct["job"]["request"]["kind"] == "direct", direct
 
+    async def _lead(self) -> None:
+        """What a prospect asks reaches partners by mail, and never a job list."""
+        prospect = f"yui.{self._run}@plans.example"
+        async with self._step("A prospect asks in Japanese; once the address has answered, partners get it by mail"):
+            self._title = f"春の開店 {uuid4().hex[:10]}"
+            words = {"name": "高橋 結衣", "email": prospect, "business": "器の店を開きたいです。", "title": self._title}
+            wanted = {"service": "store-setup", "requirements": "開店まで手伝ってください。", "budget_currency": "JPY"}
+            await self._fill_in("/ja/prospects/new", {**words, **wanted})
+            fits = [one for one in self._market if _reachable(one) and _suits(one, "store-setup", "ja")]
+            asked = await self._mails.to(prospect, containing="/confirm?token=")
+            offers = await self._confirm(asked, partners=min(4, len(fits)))
+            assert len(offers) > 1, "only one partner was asked"
+            assert all(prospect in mail.text for mail in offers), "a mail without the prospect's address"
+        async with self._step("Nothing of it stands in a job list; the partner asks for a review, and gets one"):
+            partner = await self._sign_in(self._partner_of(offers[0]))
+            assert (await partner.get("/api/v1/jobs", q=self._title))["jobs"] == [], "a lead in the job list"
+            before = (await partner.get("/api/v1/standing"))["total"]
+            leads = (await partner.get("/api/v1/reviews/leads"))["leads"]
+            lead = next(one for one in leads if one["title"] == self._title)
+            await partner.post(f"/api/v1/reviews/leads/{lead['lead_id']}/request")
+            review = await self._mails.to(prospect, containing="/review?token=")
+            page = await self._client.get(review.link)
+            body = {**_hidden(page.text), "rating": "4", "text": "とても丁寧でした。"}
+            given = await self._client.post(review.link.partition("?")[0], data=body)
+            assert given.status_code == 200, given.status_code
+            standing = await self._until(
+                lambda: partner.get("/api/v1/standing"), lambda page: page["total"]["reviews"] == before["reviews"] + 1
+            )
+            assert standing["total"]["rating_sum"] == before["rating_sum"] + 4, standing
+
+    async def _fill_in(self, path: str, fields: dict[str, str]) -> dict[str, str]:
+        """Fill in a form as a browser would: fetch it, keep its hidden fields, post it. Gives the hidden ones."""
+        page = await self._client.get(f"{self.leads}{path}")
+        assert page.status_code == 200, f"the form answered {page.status_code}"
+        await asyncio.sleep(TYPING_SECONDS)
+        hidden = _hidden(page.text)
+        sent = await self._client.post(f"{self.leads}{path.partition('?')[0]}", data={**hidden, **fields})
+        assert sent.status_code == 202, f"the form answered {sent.status_code}: {sent.text[:300]}"
+        return hidden
+
     async def _request(
         self, kind: str, service: str, partner: dict[str, Any] | None = None, locale: str = "en"
     ) -> CaughtMail:
-        """Fill in the form as a browser would: fetch it, keep its hidden fields, post it."""
+        """A merchant's request; gives the mail that asks to confirm it."""
         self._title = f"Spring launch {uuid4().hex[:10]}"
         query = f"?partner={partner['slug']}" if partner else ""
-        page = await self._client.get(f"{self.leads}/{locale}/requests/new{query}")
-        assert page.status_code == 200, f"the form answered {page.status_code}"
         fields = {
-            **_hidden(page.text),
             "name": "Mia Laurent" if locale == "en" else "田中 美咲",
             "email": self._merchant_email,
             "store_url": STORE,
@@ -227,9 +267,8 @@ class Journey:
             "priority_cost": "3",
             "priority_quality": "5",
         }
-        assert fields["kind"] == kind, fields
-        sent = await self._client.post(f"{self.leads}/{locale}/requests/new", data=fields)
-        assert sent.status_code == 202, f"the form answered {sent.status_code}: {sent.text[:300]}"
+        hidden = await self._fill_in(f"/{locale}/requests/new{query}", fields)
+        assert ("partner_id" in hidden) == (kind == "direct"), hidden
         return await self._mails.to(self._merchant_email, containing="/confirm?token=")
 
     async def _confirm(self, mail: CaughtMail, *, partners: int) -> list[CaughtMail]:
@@ -245,7 +284,8 @@ class Journey:
     async def _offers(self) -> dict[str, CaughtMail]:
         """The mails that tell of this request, one per partner: who has two owners is told twice."""
         mails = await self._mails.matching(1, containing=self._title)
-        return {str(self._market_entry(mail)["partner_id"]): mail for mail in mails}
+        asker = f".{self._run}@"
+        return {str(self._market_entry(mail)["partner_id"]): mail for mail in mails if asker not in mail.to}
 
     async def _new_job(self, person: Person) -> str:
         page = await self._until(
@@ -357,3 +397,9 @@ def _desk(partner: dict[str, Any]) -> list[str]:
 
 def _reachable(partner: dict[str, Any]) -> bool:
     return bool(partner["published"] and partner["preferences"]["available"])
+
+
+def _suits(partner: dict[str, Any], service: str, locale: str) -> bool:
+    """Whether matching may choose it for this service in this language."""
+    offered = {offer["service"] for offer in partner["services"]}
+    return bool(partner["preferences"]["visible"] and service in offered and locale in partner["languages"])
