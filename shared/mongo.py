@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from bson.codec_options import CodecOptions, TypeRegistry
-from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference, UpdateOne, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
@@ -97,13 +97,7 @@ def join_and_replace_if_newer(
     Values come in once each; a list ends at `most`, so that no document outgrows its limit of 16 MB. New values go to
     the end: then the log of operations holds only them. `$addToSet` would compare each with each and be no pipeline.
     """
-    from pymongo import UpdateOne  # noqa: PLC0415 - kept beside its only use
-
-    newer = {"$gt": [version, {"$ifNull": ["$version", -1]}]}
-    stage: Document = {
-        name: {"$cond": [newer, {"$literal": value}, f"${name}"]}
-        for name, value in {**fields, "version": version}.items()
-    }
+    stage = _if_newer(version, fields)
     for name, values in joined.items():
         there = {"$ifNull": [f"${name}", {"$literal": []}]}
         missing = {"$setDifference": [{"$literal": list(values)}, there]}
@@ -117,11 +111,12 @@ def replace_if_newer(document_id: Any, version: int, fields: Mapping[str, Any]) 
     An upsert with a condition would insert a second time and fail on the id where the document is newer; the pipeline
     decides on the server instead, so that duplicates and reordering change nothing.
     """
-    from pymongo import UpdateOne  # noqa: PLC0415 - kept beside its only use
+    return UpdateOne({"_id": document_id}, [{"$set": _if_newer(version, fields)}], upsert=True)
 
+
+def _if_newer(version: int, fields: Mapping[str, Any]) -> Document:
     newer = {"$gt": [version, {"$ifNull": ["$version", -1]}]}
-    replaced = {
+    return {
         name: {"$cond": [newer, {"$literal": value}, f"${name}"]}
         for name, value in {**fields, "version": version}.items()
     }
-    return UpdateOne({"_id": document_id}, [{"$set": replaced}], upsert=True)
