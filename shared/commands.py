@@ -48,6 +48,17 @@ class NotTaken(Exception):  # noqa: N818 - Kafka did not take it
     """Kafka did not acknowledge the command in time. It may arrive all the same: sending it again needs the same id."""
 
 
+@contextmanager
+def not_taken_while_away() -> Iterator[None]:
+    """Around what a command needs to be sent: what waiting can heal becomes `NotTaken`, anything else stays a bug."""
+    try:
+        yield
+    except Exception as error:
+        if is_transient(error):
+            raise NotTaken(f"{type(error).__name__}: {error}") from error
+        raise
+
+
 def command(  # noqa: PLR0913 - an envelope's fields, named
     data: Message,
     subject: UUID,
@@ -145,13 +156,9 @@ class Commander:
                 del self._waiting[command_id]
 
     async def _publish(self, record: Outgoing) -> None:
-        try:
+        with not_taken_while_away():
             async with asyncio.timeout(self._timeout):
                 await self._publisher.publish([record])
-        except Exception as error:
-            if is_transient(error):
-                raise NotTaken(f"{type(error).__name__}: {error}") from error
-            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from shared.clock import Clock
-from shared.commands import NotTaken, command
+from shared.commands import command, not_taken_while_away
 from shared.contracts.base import Locale, address_key
 from shared.contracts.choices import MailChoiceChanged, MailKind, choice_id_of
 from shared.contracts.partners import MailTopic
-from shared.failures import is_transient
 from shared.http import Problem
 from shared.links import BadLink, Links
 from shared.publisher import Publisher, outgoing
@@ -62,12 +61,8 @@ class Choices:
             )
             for topic in topics
         ]
-        try:
+        with not_taken_while_away():
             await self._publisher.publish([outgoing(MAIL_CHOICES.name, record) for record in records])
-        except Exception as error:
-            if is_transient(error):
-                raise NotTaken(f"{type(error).__name__}: {error}") from error
-            raise
 
     async def follow(self, email: str, before: Mailed, after: Mailed) -> None:
         """Somebody who is signed in has chosen what to be mailed about: what they choose now and had not chosen before

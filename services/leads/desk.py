@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from pymongo.errors import PyMongoError
-
 from services.leads.directory import Directory
 from services.leads.rates import Rates
 from services.leads.recent import Recent, fingerprint
 from services.leads.submission import NewRequest, objection
-from shared.commands import Answer, Commander, NotTaken, Rejected
+from shared.commands import Answer, Commander, Rejected, not_taken_while_away
 from shared.contracts.base import Actor, ActorKind
 from shared.contracts.leads import Lead, ReviewLead
 from shared.contracts.requests import (
@@ -22,7 +20,6 @@ from shared.contracts.requests import (
     RequestStatus,
     SubmitRequest,
 )
-from shared.failures import Transient, is_transient
 from shared.http import Problem, field_problem
 from shared.links import BadLink, Links, Purpose
 from shared.mongo import Database
@@ -77,7 +74,8 @@ class Desk:
         if wrong := body.objections():
             raise field_problem(wrong)
         details = body.details()
-        try:
+        # While nobody can count or remember: better no request than one that is told twice, or to anybody.
+        with not_taken_while_away():
             key = fingerprint(details, known=sender.app is not None)
             first = await self._recent.first(key)
             state = await self.status(first) if first else None
@@ -86,11 +84,6 @@ class Desk:
             await self._check_partner(details)
             await self._admit(details, sender, again=first is not None and state is None)
             request_id = await self._recent.claim(key, request_id, instead_of=first if state else None)
-        except (PyMongoError, Transient) as error:
-            if is_transient(error):
-                # Nobody can count or remember: better no request than one that is told twice, or to anybody.
-                raise NotTaken(f"{type(error).__name__}: {error}") from error
-            raise
         await self._ask(request_id, details, sender, traceparent)
         return request_id, True
 
