@@ -50,18 +50,17 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         self.status = status
         self.code = code
         self.detail = detail
-        self.retry_after = 5 if status == 503 and retry_after is None else retry_after
+        self.headers = dict(WITH_STATUS.get(status, {}))
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(retry_after)
         self.more = more
 
     def response(self) -> JSONResponse:
         body = {"type": "about:blank", "title": self.code.replace("_", " "), "status": self.status}
-        headers = {**WITH_STATUS.get(self.status, {})}
-        if self.retry_after is not None:
-            headers["Retry-After"] = str(self.retry_after)
         return JSONResponse(
             {**body, "code": self.code, "detail": self.detail, **self.more},
             self.status,
-            headers,
+            self.headers,
             media_type=PROBLEM,
         )
 

@@ -10,20 +10,18 @@ from uuid import UUID
 from babel.dates import format_timedelta
 from fastapi import Request
 from pydantic import ValidationError
-from pymongo.errors import PyMongoError
 from starlette.responses import RedirectResponse, Response
 
 from services.leads.desk import Desk, Sender
 from services.leads.directory import Directory
 from services.leads.network import Networks
 from services.leads.rates import ADDRESS, NETWORK, OVERALL, TooMany
-from services.leads.rendering import page
+from services.leads.rendering import busy, page
 from services.leads.stamp import TRAP, BadStamp, Stamps
 from services.leads.submission import NewRequest, from_form
-from shared.commands import NotTaken
+from shared.commands import NotTaken, not_taken_while_away
 from shared.contracts.base import Locale, derived_id
 from shared.contracts.requests import RequestKind
-from shared.failures import is_transient
 from shared.http import Problem, fields_of
 from shared.i18n import N_, gettext
 from shared.metrics import Metrics
@@ -136,7 +134,7 @@ class Forms:
         try:
             partner = await self._named(values.get("partner_id", "")) if place.named else None
         except NotTaken:
-            return page(locale, "busy.html", 503, {"Retry-After": "5"})
+            return busy(locale)
         if place.named and partner is None and (values.pop("partner_id", "") or place.kind is None):
             unnamed = Form(MERCHANTS if place.kind else PROSPECTS, locale)
             return self._again(unnamed, values, {"body": gettext(locale, _GONE)}, "invalid")
@@ -170,13 +168,11 @@ class Forms:
 
     async def _named(self, partner_id: str) -> dict[str, Any] | None:
         try:
-            return await self._directory.by_id(UUID(partner_id)) if partner_id else None
+            asked = UUID(partner_id)
         except ValueError:
             return None
-        except PyMongoError as error:
-            if is_transient(error):
-                raise NotTaken("The directory cannot be read.") from error
-            raise
+        with not_taken_while_away():
+            return await self._directory.by_id(asked)
 
     def _sent(self, form: Form, values: dict[str, str]) -> Response:
         back = form.place.url(form.locale, form.partner["slug"] if form.partner else "")
@@ -189,9 +185,9 @@ class Forms:
         self, form: Form, values: dict[str, str], errors: dict[str, str], result: str, trouble: Problem | None = None
     ) -> Response:
         self._metrics.forms.labels(form.kind, result).inc()
-        after = trouble.retry_after if trouble else None
-        headers = {"Retry-After": str(after)} if after else {}
-        return self._page(form, values, errors, trouble.status if trouble else 422, headers)
+        if trouble is None:
+            return self._page(form, values, errors, 422)
+        return self._page(form, values, errors, trouble.status, trouble.headers)
 
     def _page(
         self,

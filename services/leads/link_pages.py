@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.leads.desk import Desk
 from services.leads.directory import Directory
-from services.leads.rendering import page
+from services.leads.rendering import busy, page
 from services.leads.submission import SeenText
 from shared.commands import NotTaken
 from shared.contracts.base import Locale
@@ -57,7 +57,7 @@ def link_pages(desk: Desk, directory: Directory) -> APIRouter:  # noqa: C901 - a
                 return page(locale, "refused.html", problem.status, sentence=gettext(locale, sentence))
             return page(locale, "bad_link.html", problem.status, purpose=purpose)
         except NotTaken:
-            return page(locale, "busy.html", 503, {"Retry-After": "5"})
+            return busy(locale)
         return None
 
     def bad(locale: Locale, purpose: Purpose, about: UUID, token: str) -> Response | None:

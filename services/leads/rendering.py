@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, Response
 
 from shared.contracts.base import Locale
 from shared.i18n import environment
+from shared.openapi import WITH_STATUS
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -19,3 +20,8 @@ def page(
     html = environment(TEMPLATES, locale).get_template(template).render(**{"framed": False, **values})
     about = {"Content-Language": locale.value, "Cache-Control": "no-store"}
     return HTMLResponse(html, status, headers={**about, **(headers or {})})
+
+
+def busy(locale: Locale) -> Response:
+    """What was asked could not be stored, or looked up, just now."""
+    return page(locale, "busy.html", 503, WITH_STATUS[503])
