@@ -3,15 +3,12 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
 from zlib import crc32
 
 from shared.clock import Clock
 from shared.consumer import Consumer
 from shared.failures import Draining
 from shared.publisher import Outgoing
-from shared.store import RING, Change, Stored
 from tests.builders import NOW, Raw, milliseconds
 
 
@@ -63,35 +60,6 @@ class MemoryPublisher:
                 await self._before(record)
             self.said.add(record.topic)
             self._log.append(record)
-
-
-class MemoryAggregateStore:
-    """A `shared.store.AggregateStore` over a dictionary. As on a server, each change of a `save` stands or falls by
-    itself."""
-
-    def __init__(self) -> None:
-        self._stored: dict[UUID, Stored[Any]] = {}
-
-    async def load(self, ids: Sequence[UUID]) -> dict[UUID, Stored[Any]]:
-        return {one: self._stored[one] for one in ids if one in self._stored}
-
-    async def save(self, changes: Sequence[Change[Any]]) -> bool:
-        return all([self._save(change) for change in changes])  # noqa: C419 - a list: every change is tried
-
-    def _save(self, change: Change[Any]) -> bool:
-        before = self._stored.get(change.id) or Stored(change.id)
-        if before.revision != change.revision:
-            return False
-        remembered = [*before.outcomes.values(), *change.outcomes][-RING:]
-        self._stored[change.id] = Stored(
-            id=change.id,
-            state=change.state,
-            version=change.version,
-            revision=change.revision + 1,
-            outcomes={outcome.command_id: outcome for outcome in remembered},
-            outbox=change.outbox,
-        )
-        return True
 
 
 class Group:

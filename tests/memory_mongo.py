@@ -265,6 +265,8 @@ def _value(expression: Any, document: Document, now: datetime) -> Any:  # noqa: 
             return left == right
         case "$gt", [left, right]:
             return left > right
+        case "$subtract", [left, right]:
+            return left - right
         case "$lt", [left, right]:
             return _order(left) < _order(right)
         case "$add", [time, milliseconds] if isinstance(time, datetime):

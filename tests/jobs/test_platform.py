@@ -35,12 +35,13 @@ from shared.contracts.jobs import (
     SendMessage,
 )
 from shared.failures import Transient
+from shared.memory import MemoryAggregateStore
 from shared.metrics import Metrics
 from shared.mongo import Database
 from shared.publisher import Headers, Outgoing, outgoing
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES
 from tests.builders import BY_MERCHANT, BY_PARTNER, BY_SYSTEM, JOB_ID, a_command, a_creation, received
-from tests.fakes import Group, ManualClock, MemoryAggregateStore, MemoryLog, MemoryPublisher
+from tests.fakes import Group, ManualClock, MemoryLog, MemoryPublisher
 from tests.memory_mongo import MemoryDatabase
 
 GRANTED, DENIED, PENDING = PlatformAnswer

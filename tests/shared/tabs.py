@@ -12,11 +12,12 @@ from shared.contracts.base import Message, Record, Snapshot
 from shared.contracts.codec import Codec
 from shared.contracts.replies import CommandApplied
 from shared.decisions import Decision, Rejection
+from shared.memory import MemoryAggregateStore
 from shared.metrics import Metrics
 from shared.store import Change, Stored
 from shared.topics import REPLIES, Topic
 from tests.builders import NOW, received
-from tests.fakes import MemoryAggregateStore, MemoryLog, MemoryPublisher
+from tests.fakes import MemoryLog, MemoryPublisher
 
 
 class Tab(Snapshot):

@@ -9,18 +9,16 @@ from typing import Any
 
 import pytest
 
-from services.matching.standings import outcome_of, standings_of, sums_of
 from services.notifications.mail import Mail, mails_for_job
 from services.notifications.outbox import Outbox
 from shared.clock import SystemClock
 from shared.contracts.base import derived_id
 from shared.contracts.jobs import Job, Status
 from shared.lease import Lease
-from shared.mongo import aggregated
+from shared.memory import MemoryAggregateStore
 from shared.projection import newer, once
 from shared.store import RING, AggregateStore, Change, Entry, MongoAggregateStore, Outcome, Stored
-from tests.builders import JOB_ID, NOW, PARTNER_ID, a_job, a_partner, an_event, replied
-from tests.fakes import MemoryAggregateStore
+from tests.builders import JOB_ID, NOW, a_job, a_partner, an_event, replied
 from tests.memory_mongo import MemoryDatabase
 
 
@@ -232,13 +230,6 @@ class ADatabase:
         await dead.give_up_lost(now)
         (lost,) = await dead.untold()
         assert lost["state"] == "uncertain"
-
-    async def test_standings_are_summed_per_partner_and_service(self, database: Any) -> None:
-        jobs = [a_job(Status.REPLIED), a_job(Status.EXPIRED), a_job(Status.EXPIRED, partner_id=derived_id("another"))]
-        for number, job in enumerate(jobs):
-            await database["outcomes"].insert_one({"_id": number, "version": job.version, **outcome_of(job)})
-        (said,) = standings_of(await aggregated(database["outcomes"], sums_of([PARTNER_ID])))
-        assert (said.partner_id, said.version, said.total().received, said.total().expired) == (PARTNER_ID, 4, 2, 1)
 
     async def test_what_the_timers_and_the_pages_ask_is_answered_in_order(self, database: Any) -> None:
         things = database["things"]
