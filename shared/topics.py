@@ -76,7 +76,7 @@ MATCHES = Topic(
     "matches",
     "request id",
     ("matching",),
-    ("jobs.matches", "leads.matches", "notifications.matches"),
+    ("matching.matches", "jobs.matches", "leads.matches", "notifications.matches", "gateway.matches"),
     Codec(matching.EVENTS, matching.Match),
 )
 JOB_EVENTS = Topic(

@@ -25,6 +25,7 @@ def on_request_matched(settings: Settings) -> Reaction:
                     details=match.details,
                     reply_window_seconds=settings.reply_window_seconds,
                     remind_before_seconds=settings.remind_before_seconds,
+                    others=len(match.asked) - 1,
                     actor=SYSTEM,
                 ),
             )

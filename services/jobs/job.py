@@ -189,6 +189,7 @@ def _created(command: CreateJob) -> JobCreated:
         request_id=command.request_id,
         partner_id=command.partner_id,
         details=command.details,
+        others=command.others,
     )
 
 
@@ -206,6 +207,7 @@ def _new_job(fact: JobCreated, job_id: UUID, at: datetime) -> Job:
         deadline=deadline,
         remind_at=tuple(moment for moment in reminders if moment > at),
         last_activity_at=at,
+        others=fact.others,
     )
 
 

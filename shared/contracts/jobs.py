@@ -123,7 +123,7 @@ class Job(Snapshot):
 
     `turn` is the status that a reactivated job returns to. `remind_at` holds the reminders still to come, soonest
     first. `introduced` tells whether the merchant may know of the partner at all, `blocked` that the merchant wants
-    nothing more of it.
+    nothing more of it. `others` is the number of further partners who had got the same request when this one did.
     """
 
     job_id: UUID
@@ -148,6 +148,7 @@ class Job(Snapshot):
     pending: Pending | None = None
     access: StoreAccess | None = None
     blocked: bool = False
+    others: int = 0
 
 
 def job_id_of(request_id: UUID, partner_id: UUID) -> UUID:
@@ -163,6 +164,7 @@ class CreateJob(Message):
     details: RequestDetails
     reply_window_seconds: int
     remind_before_seconds: tuple[int, ...]
+    others: int = 0
     actor: Actor
 
 
@@ -339,6 +341,7 @@ class JobCreated(Message):
     request_id: UUID
     partner_id: UUID
     details: RequestDetails
+    others: int = 0
 
 
 class JobOpened(Message):

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.base import Actor, Contract, Message, Snapshot
-from shared.contracts.requests import RequestDetails
+from shared.contracts.requests import RequestDetails, RequestKind
 
 
 class Answer(StrEnum):
@@ -26,7 +26,7 @@ class MatchStatus(StrEnum):
 
 class Factor(Contract):
     """One part of a score. `value` is 0..1, `weight` its share, `points` their product times 100; the points add up
-    to the score.
+    to the score. Only the value of `exploration`, the luck of the draw, may be below 0.
     """
 
     name: str
@@ -36,22 +36,55 @@ class Factor(Contract):
 
 
 class Selection(Contract):
-    """One partner chosen for a request, and why."""
+    """One partner chosen for a request, and why. `chance` is the predicted probability that it replies,
+    `reply_seconds` how long it usually takes to, and `probability` the share of all draws that would have chosen it:
+    what off-policy estimates divide by.
+    """
 
     partner_id: UUID
     score: float
     factors: tuple[Factor, ...]
+    chance: float | None = None
+    reply_seconds: float | None = None
+    probability: float = 1.0
+
+
+class Why(StrEnum):
+    """Why somebody who could have been chosen was not: others scored higher, its share of requests was used up, or the
+    draw was for somebody about as good.
+    """
+
+    SCORE = "score"
+    SHARE = "share"
+    DRAW = "draw"
+
+
+class PassedOver(Contract):
+    """A partner that could have been chosen, came near, and was not. `points` by factor add up to the score."""
+
+    partner_id: UUID
+    score: float
+    points: dict[str, float]
+    probability: float
+    why: Why
 
 
 class Asked(Contract):
-    """One selected partner and what it answered, if it has."""
+    """One selected partner and what it answered, if it has; with what was expected of it when it was asked."""
 
     partner_id: UUID
     wave: int
     answer: Answer | None = None
+    asked_at: datetime | None = None
+    chance: float | None = None
+    reply_seconds: float | None = None
 
 
 class Match(Snapshot):
+    """`checks` are the moments at which it is looked whether enough answers are likely, the soonest first; the first
+    of them is `next_wave_at`.
+    """
+
     request_id: UUID
     details: RequestDetails
     status: MatchStatus
@@ -59,26 +92,35 @@ class Match(Snapshot):
     asked: tuple[Asked, ...]
     started_at: datetime
     next_wave_at: datetime | None = None
+    checks: tuple[datetime, ...] = ()
 
 
-class SelectPartners(Message):
-    """Start matching. The limits come with the command, so that the rule needs no settings."""
+class Limited(Message):
+    """What bounds a match. It comes with each command, so that the rules need no settings. A wave is followed by
+    another while fewer than `wanted_answers` are likely; that is looked at after each answer that is none, and
+    `check_after_seconds` after each wave.
+    """
 
-    details: RequestDetails
     partners_per_wave: int
     waves: int
     wave_after_seconds: int | None = None
     """After this long a prospect's request goes to the next partners: prospects and partners talk elsewhere, so that
     nobody tells what they answered.
     """
+    wanted_answers: int = 1
+    check_after_seconds: tuple[int, ...] = ()
+
+
+class SelectPartners(Limited):
+    """Start matching."""
+
+    details: RequestDetails
     actor: Actor
 
 
-class NoteAnswer(Message):
+class NoteAnswer(Limited):
     partner_id: UUID
     answer: Answer
-    partners_per_wave: int
-    waves: int
     actor: Actor
 
 
@@ -88,28 +130,40 @@ class CloseMatch(Message):
     actor: Actor
 
 
-class StartWave(Message):
-    """`due_at` names the wave that it means. The limits come with it, as with `SelectPartners`."""
+class StartWave(Limited):
+    """`due_at` names the check that it means."""
 
     due_at: datetime
-    partners_per_wave: int
-    waves: int
-    wave_after_seconds: int | None = None
     actor: Actor
 
 
 class RequestMatched(Message):
+    """One wave. `eligible` counts everybody who could have been chosen, `nearest` are those of them who came closest,
+    and `weights` names what the score was made with.
+    """
+
     details: RequestDetails
     wave: int
     selections: tuple[Selection, ...]
     wave_after_seconds: int | None = None
+    check_after_seconds: tuple[int, ...] = ()
+    eligible: int = 0
+    nearest: tuple[PassedOver, ...] = ()
+    weights: str = ""
 
 
 class RequestUnmatched(Message):
-    """`reason`: `nobody_eligible`, `partner_unavailable` (direct) or `nobody_answered` (waves used up)."""
+    """`reason`: `nobody_eligible`, `partner_unavailable` (direct), `nobody_answered` (waves used up) or `nobody_else`
+    (a prospect's next wave). `alternatives` could do the work of a partner that was asked by name, the best first.
+    """
 
     details: RequestDetails
     reason: str
+    alternatives: tuple[UUID, ...] = ()
+
+
+class WavePostponed(Message):
+    """Enough answers are likely: nobody else is asked before the next check, if there is one."""
 
 
 class AnswerNoted(Message):
@@ -149,9 +203,25 @@ class Answering(Contract):
     most: float = 0.0
 
 
+class Evidence(Contract):
+    """What a partner did with jobs of one service, budget band and kind: counts that fade with time, as of
+    `StandingChanged.as_of`. `against` is what declines and expiries weigh for other jobs of this very sort, of this
+    service, and of this partner: a reason says how far it reaches (`services/matching/learning.py`).
+    """
+
+    service: str
+    band: int
+    kind: RequestKind
+    accepted: float
+    declined: float
+    expired: float
+    against: tuple[float, float, float]
+
+
 class StandingChanged(Message):
     """The whole standing of one partner. Newer replaces older by `version` (the sum of its jobs' versions, which only
-    grows). `received_on` counts the new jobs of the last days that brought any (UTC).
+    grows). `received_on` counts the new jobs of the last days that brought any (UTC); `exposure` is how often matching
+    has sent it something, fading as `evidence` does.
     """
 
     partner_id: UUID
@@ -160,6 +230,9 @@ class StandingChanged(Message):
     open_jobs: int = 0
     received_on: dict[date, int] = Field(default_factory=dict)
     answering: Answering = Answering()
+    as_of: date | None = None
+    exposure: float = 0.0
+    evidence: tuple[Evidence, ...] = ()
 
     @classmethod
     def newcomers(cls, partner_id: UUID) -> Self:
@@ -176,6 +249,6 @@ class StandingChanged(Message):
 
 STANDINGS = (StandingChanged,)
 MatchCommand = SelectPartners | NoteAnswer | StartWave | CloseMatch
-MatchFact = RequestMatched | RequestUnmatched | AnswerNoted | MatchClosed
+MatchFact = RequestMatched | RequestUnmatched | WavePostponed | AnswerNoted | MatchClosed
 COMMANDS = get_args(MatchCommand)
 EVENTS = get_args(MatchFact)

@@ -41,7 +41,7 @@ def an_example(kind: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for eac
     if origin is Literal:
         return arguments[0]
     if origin is tuple:
-        return (an_example(arguments[0], name),)
+        return tuple(an_example(one, name) for one in arguments if one is not Ellipsis)
     if origin is dict:
         return {an_example(arguments[0], name): an_example(arguments[1], name)}
     if isinstance(kind, type) and issubclass(kind, BaseModel):
