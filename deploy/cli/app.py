@@ -7,12 +7,14 @@ import typer
 
 from deploy.cli import tables
 from deploy.cli.mails import mails
+from deploy.cli.match import match
 from deploy.cli.up import Mode, up
 
 app = typer.Typer(
     name="jobwire", help="The job desk of an experts marketplace.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(mails)
+app.add_typer(match)
 
 
 @app.command("up")

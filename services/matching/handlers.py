@@ -1,13 +1,19 @@
-"""Whenever a request is confirmed, select; when it is withdrawn, close; whenever a job is answered, note it."""
+"""Whenever a request is confirmed, select; when it is withdrawn, close; whenever a job is answered, note it. And what
+every replica keeps in memory.
+"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from services.matching.index import Index
 from shared.commands import Order, Reaction
+from shared.consumer import Handler, Received
 from shared.contracts.base import SYSTEM, Event, Message
 from shared.contracts.jobs import Job, JobDeclined, JobExpired, JobReplied
 from shared.contracts.matching import Answer, CloseMatch, NoteAnswer, SelectPartners, StartWave
 from shared.contracts.requests import Request, RequestConfirmed, RequestHelped, RequestWithdrawn
 from shared.decisions import Timer
+from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.timers import Telling
 
@@ -23,13 +29,7 @@ def on_request_confirmed(settings: Settings) -> Reaction:
         request = event.snapshot
         yield Order(
             request.request_id,
-            SelectPartners(
-                details=request.details,
-                partners_per_wave=settings.partners_per_wave,
-                waves=settings.waves,
-                wave_after_seconds=settings.lead_wave_seconds,
-                actor=SYSTEM,
-            ),
+            SelectPartners(details=request.details, actor=SYSTEM, **_limits(settings)),
         )
 
     return react
@@ -39,13 +39,7 @@ def next_wave(settings: Settings) -> Telling:
     """What a match is told when its next wave is due, with this deployment's limits."""
 
     def tell(timer: Timer) -> Message:
-        return StartWave(
-            due_at=timer.due_at,
-            partners_per_wave=settings.partners_per_wave,
-            waves=settings.waves,
-            wave_after_seconds=settings.lead_wave_seconds,
-            actor=SYSTEM,
-        )
+        return StartWave(due_at=timer.due_at, actor=SYSTEM, **_limits(settings))
 
     return tell
 
@@ -64,10 +58,50 @@ def on_answer(settings: Settings) -> Reaction:
             NoteAnswer(
                 partner_id=event.snapshot.partner_id,
                 answer=ANSWERS[type(event.fact)],
-                partners_per_wave=settings.partners_per_wave,
-                waves=settings.waves,
                 actor=SYSTEM,
+                **_limits(settings),
             ),
         )
 
     return react
+
+
+def on_requests(settings: Settings) -> dict[type[Message], Reaction]:
+    """What matching does about requests."""
+    return {
+        RequestConfirmed: on_request_confirmed(settings),
+        RequestWithdrawn: on_request_over,
+        RequestHelped: on_request_over,
+    }
+
+
+def on_jobs(settings: Settings) -> dict[type[Message], Reaction]:
+    """What matching does about jobs."""
+    return dict.fromkeys(ANSWERS, on_answer(settings))
+
+
+def keeps_partners(index: Index, metrics: Metrics) -> Handler:
+    async def on_partners(batch: Sequence[Received]) -> None:
+        for received in batch:
+            index.put(received.record.snapshot)
+        metrics.market.set(index.size)
+
+    return on_partners
+
+
+def keeps_standings(index: Index) -> Handler:
+    async def on_standings(batch: Sequence[Received]) -> None:
+        for received in batch:
+            index.learn(received.record.data)
+
+    return on_standings
+
+
+def _limits(settings: Settings) -> dict[str, Any]:
+    return {
+        "partners_per_wave": settings.partners_per_wave,
+        "waves": settings.waves,
+        "wave_after_seconds": settings.lead_wave_seconds,
+        "wanted_answers": settings.wanted_answers,
+        "check_after_seconds": settings.check_after_seconds,
+    }

@@ -1,147 +1,366 @@
-"""Who gets a request, and why. Pure: the same request, partners and standings give the same selection.
+"""Who gets a request, and why. The same request over the same index, with the same weights, gives the same selection.
 
-Hard filters first; then a score of 0 to 100 by the merchant's own priorities. Each factor is between 0 and 1, the
-weights add up to 1, and a factor's points are `100 * value * weight`, so that the explanation adds up to the score.
+1. Who is eligible (`index.needed`), and what each would score: one pass over the columns of the service's slice.
+2. The best of them, in draws: in each, every prediction strays as far as it is uncertain (Thompson sampling with a
+   normal approximation of the beta posterior), and the best `count` of that draw are chosen.
+3. One draw, picked by the request's id, is the selection. So the share of draws that choose a partner is exactly the
+   probability with which it was chosen, and is written down with it.
+
+A score is 0 to 100. Each factor's value is between 0 and 1, the weights add up to 1, and a factor's points are
+`100 * value * weight`, so that the explanation adds up to the score. `exploration` is what the draw added.
 """
 
-from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
 from hashlib import blake2b
-from typing import Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.contracts.matching import Factor, Selection, ServiceStanding, StandingChanged
-from shared.contracts.partners import Offer, Partner
+import numpy as np
+from pydantic import TypeAdapter
+
+from services.matching import learning
+from services.matching.index import (
+    ANSWERS,
+    BASE,
+    COLUMNS,
+    CRAFT,
+    LANGUAGE,
+    QUALITY,
+    SLOPE,
+    TEXT,
+    TIME,
+    Array,
+    Index,
+    Slice,
+    needed,
+)
+from services.matching.texts import direction
+from services.matching.weights import Weights
+from shared.contracts.matching import PassedOver, Selection, Why
 from shared.contracts.requests import RequestDetails
 
-PRIORITIES_SHARE = 0.7
-"""The part of the score that the merchant's priorities divide among time, cost and quality; the rest is fixed."""
-ANSWERS_SHARE = 0.2
-LANGUAGE_SHARE = 0.1
+SHORTLIST = 32
+NEAREST = 6
+"""How many of those who came close and were not chosen are written down."""
+MOST_TEXT = 200
+"""Characters of a text that are compared: what it is about stands at its beginning."""
+LEAST_SPREAD = 0.04
+"""However much is known of a partner, a draw may stray this far: people change."""
+FEW_OFFERS = 3.0
+"""A partner that has had fewer lately cannot have had too many."""
+_GRID = np.where(np.arange(COLUMNS) < TEXT, 2.0**14, 2.0**16)
+"""Weights are whole multiples of one over this: see `services/matching/index.py`."""
+_LUCK = np.random.Generator(np.random.Philox(key=20)).standard_normal(2**18)
+"""Standard normals. A request reads a stretch of them from a place that follows from its id."""
+_LAST = np.float32(-1.0)
+_CHANCE = 3
+"""The place of the chance among the factors of `parts_of`."""
+_SELECTIONS = TypeAdapter(tuple[Selection, ...])
+_PASSED_OVER = TypeAdapter(tuple[PassedOver, ...])
+"""Many at once: made one by one, the explanation took longer than the choice."""
 
-PRIOR_ANSWERS = 4.0
-PRIOR_ANSWERED = 0.75
-PRIOR_REVIEWS = 3.0
-PRIOR_RATING = 4.2
-"""What a newcomer is taken to be: the priors' weights are counts of imagined jobs and reviews (beta and Bayesian
-means)."""
 
-SLOW_REPLY_SECONDS = 72 * 3600.0
-SLOW_LEAD_DAYS = 30.0
+class Choice(NamedTuple):
+    """Who is asked, of how many, and who came close."""
+
+    selections: tuple[Selection, ...] = ()
+    nearest: tuple[PassedOver, ...] = ()
+    eligible: int = 0
 
 
-class Market(Protocol):
-    def partners(self) -> Iterable[Partner]: ...
-    def partner(self, partner_id: UUID) -> Partner | None: ...
-    def standing(self, partner_id: UUID) -> StandingChanged | None: ...
+Choose = Callable[[UUID, RequestDetails, int, Collection[UUID], datetime], Choice]
+"""At most so many partners for this request, without those who have been tried."""
+
+
+def choosing(index: Index, weights: Weights) -> Choose:
+    """Matching's own way to choose."""
+
+    def choose(request_id: UUID, details: RequestDetails, count: int, tried: Collection[UUID], at: datetime) -> Choice:
+        return select(request_id, details, index, count, tried, at=at, weights=weights)
+
+    return choose
 
 
 def select(  # noqa: PLR0913 - what a selection is of, and when
-    request_id: UUID, details: RequestDetails, market: Market, count: int, tried: Collection[UUID], *, at: datetime
-) -> tuple[Selection, ...]:
-    """At most `count` partners who have not been tried, the best first. Equal scores are ordered by a hash of request
-    and partner, so that nobody is first by their id in every request.
-    """
-    named = market.partner(details.partner_id) if details.partner_id else None
-    candidates = [named] if named else [] if details.kind.names_a_partner else market.partners()
-    scored = [
-        explained(details, partner, offer, standing)
-        for partner in candidates
-        if partner.partner_id not in tried
-        and (offer := eligible(details, partner, at)) is not None
-        and has_room(partner, standing := market.standing(partner.partner_id), details, at)
-    ]
-    scored.sort(key=lambda selection: (-selection.score, _lot(request_id, selection.partner_id)))
-    return tuple(scored[:count])
-
-
-def eligible(details: RequestDetails, partner: Partner, at: datetime) -> Offer | None:
-    """The partner's offer if it may get this request at all, else None."""
-    preferences = partner.preferences
-    matched = not details.kind.names_a_partner
-    passes = (
-        partner.profile.published
-        and preferences.contactable(at)
-        and details.merchant.merchant_id not in partner.blocked_by
-        and (preferences.visible or not matched)
-        and (preferences.dropshippers or not details.dropshipping)
-        # Whoever asks one partner by name has read its languages on its profile.
-        and (details.locale.value in partner.profile.languages or not matched)
-    )
-    return partner.offer(details.service) if passes else None
-
-
-def has_room(partner: Partner, standing: StandingChanged | None, details: RequestDetails, at: datetime) -> bool:
-    """Whether the partner wants one more matched job now: below its open jobs, and below its new jobs of this and the
-    six days before. A direct request is the merchant's own choice and always fits. Standings follow the jobs by some
-    milliseconds, so that requests at the same moment may pass the limit by one or two.
-    """
+    request_id: UUID,
+    details: RequestDetails,
+    index: Index,
+    count: int,
+    tried: Collection[UUID] = (),
+    *,
+    at: datetime,
+    weights: Weights,
+) -> Choice:
+    """At most `count` of the eligible, the best of the draw first."""
+    pool = index.slice(details.service, at.toordinal())
+    if pool is None or count < 1:
+        return Choice()
+    asked = Asking(details, index, pool, weights)
+    out = index.excluded(pool, details.merchant.merchant_id, tried)
     if details.kind.names_a_partner:
-        return True
-    wanted, standing = partner.preferences, standing or StandingChanged.newcomers(partner.partner_id)
-    week = {(at - timedelta(days=back)).date() for back in range(7)}
-    new = sum(count for day, count in standing.received_on.items() if day in week)
-    return (wanted.open_jobs is None or standing.open_jobs < wanted.open_jobs) and (
-        wanted.jobs_per_week is None or new < wanted.jobs_per_week
-    )
+        return asked.named(out)
+    scores, eligible = asked.scores(out)
+    if not eligible:
+        return Choice()
+    seed = seed_of(request_id, len(tried))
+    rows = _best(scores, _shortlisted(count, eligible), pool.columns.lot, seed)
+    return asked.drawn(rows, count, eligible, seed)
 
 
-def explained(details: RequestDetails, partner: Partner, offer: Offer, standing: StandingChanged | None) -> Selection:
-    """The partner's score for this request, factor by factor."""
-    total = standing.total() if standing else ServiceStanding()
-    here = standing.services.get(details.service, ServiceStanding()) if standing else ServiceStanding()
-    weights = details.priorities.weights()
-    parts = (
-        ("time", _time(offer, total), PRIORITIES_SHARE * weights["time"]),
-        ("cost", _cost(details, offer), PRIORITIES_SHARE * weights["cost"]),
-        ("quality", _quality(here, total), PRIORITIES_SHARE * weights["quality"]),
-        ("answers", answers_value(total), ANSWERS_SHARE),
-        ("language", 1.0 if partner.profile.main_language is details.locale else 0.5, LANGUAGE_SHARE),
-    )
-    factors = tuple(
-        Factor(name=name, value=round(value, 4), weight=round(weight, 4), points=round(100 * value * weight, 2))
-        for name, value, weight in parts
-    )
-    return Selection(
-        partner_id=partner.partner_id, score=round(sum(factor.points for factor in factors), 2), factors=factors
-    )
+def seed_of(request_id: UUID, tried: int) -> bytes:
+    """What decides the lots and draws of a wave."""
+    return blake2b(request_id.bytes + tried.to_bytes(4, "big"), digest_size=16).digest()
 
 
-def _time(offer: Offer, total: ServiceStanding) -> float:
-    """Half how soon the work can be delivered, half how soon this partner usually writes back."""
-    lead = 1.0 - min(offer.lead_days / SLOW_LEAD_DAYS, 1.0)
-    if total.replied == 0:
-        return (lead + 0.5) / 2
-    reply = 1.0 - min(total.reply_seconds / total.replied / SLOW_REPLY_SECONDS, 1.0)
-    return (lead + reply) / 2
+def _shortlisted(count: int, eligible: int) -> int:
+    return min(max(SHORTLIST, 2 * count), eligible)
 
 
-def _cost(details: RequestDetails, offer: Offer) -> float:
-    """1 when the price starts at half the budget or below, 0.5 at the budget, falling to 0 at twice it; 0.5 when
-    unknown.
+class Asking:
+    """One request, put to one slice."""
+
+    def __init__(self, details: RequestDetails, index: Index, pool: Slice, weights: Weights) -> None:
+        self._details = details
+        self._index = index
+        self._pool = pool
+        self._weights = weights
+        self._sort = learning.sort_of(learning.band_of(details.budget), details.kind.names_a_partner)
+        self._mean = pool.mean(self._sort)
+        self._parts = parts_of(details, weights)
+        self._about = direction(f"{details.title} {details.business[:MOST_TEXT]} {details.requirements[:MOST_TEXT]}")
+        self._budget = self._comparable_budget()
+
+    def scores(self, out: Sequence[int]) -> tuple[Array, int]:
+        """Each row's score / 100, float32, below 0 for who is not eligible; and how many are."""
+        c, size, parts = self._pool.columns, self._pool.columns.size, self._parts
+        score = c.table[:size] @ self._row_weights()
+        fit = parts["fit"] / 2  # the half that every text has; the rest is in the table
+        part = c.load[:size] * np.float32(-parts["share"] / 2 / self._one_share())
+        part += np.float32(parts["share"] + fit)
+        np.maximum(part, np.float32(fit), out=part)
+        score += part
+        if self._budget is None:
+            score += np.float32(parts["cost"] / 2)
+        else:
+            score += _cost(c.price[:size], c.currency[:size], *self._budget, weight=parts["cost"])
+        bits = np.uint32(needed(self._details))
+        fails = (c.flags[:size] & bits) != bits
+        fails[out] = True
+        np.copyto(score, _LAST, where=fails)
+        return score, size - int(np.count_nonzero(fails))
+
+    def probabilities(self, out: Sequence[int], count: int, seed: bytes) -> tuple[list[bytes], Array, Array]:
+        """Of everybody who came near: the partner, the probability to be chosen, and the predicted chance."""
+        scores, eligible = self.scores(out)
+        rows = _best(scores, _shortlisted(count, eligible), self._pool.columns.lot, seed)
+        draws = self._draws(rows, self.values(rows), count, seed)
+        return self._index.ids(self._pool, rows), draws.probability, draws.values[_CHANCE]
+
+    def named(self, out: Sequence[int]) -> Choice:
+        """The one partner that was asked by name, if it may be."""
+        asked = self._details.partner_id
+        row = self._index.row_of(self._pool, asked) if asked else None
+        bits = needed(self._details)
+        if row is None or row in out or int(self._pool.columns.flags[row]) & bits != bits:
+            return Choice()
+        return self.drawn(np.array([row]), 1, 1, seed=None)
+
+    def drawn(self, rows: Array, count: int, eligible: int, seed: bytes | None) -> Choice:
+        """The selection among these rows, which stand in a fixed order. Without a seed there is no luck."""
+        drawn = self._draws(rows, self.values(rows), count, seed)
+        picked = drawn.taken[drawn.draw].tolist()
+        left = [place for place in range(min(len(rows), NEAREST + count)) if place not in picked][:NEAREST]
+        near = np.array([*picked, *left])
+        told = _Told(
+            names=tuple(self._parts),
+            ids=self._index.ids(self._pool, rows[near]),
+            weights=np.round(drawn.parts, 4).tolist(),
+            values=np.round(drawn.values[:, near], 4).T.tolist(),
+            points=drawn.points[:, near].T.tolist(),
+            luck=np.round(drawn.luck[drawn.draw, near], 2).tolist(),
+            spread=drawn.parts[_CHANCE],
+            probability=drawn.probability[near].tolist(),
+            reply_seconds=np.round(self._pool.reply_seconds(rows[picked])).tolist(),
+        )
+        good = drawn.score[near] >= drawn.score[picked].min()
+        why = [_why(*one) for one in zip(drawn.crowded[near].tolist(), good.tolist(), strict=True)][len(picked) :]
+        return Choice(told.selections(len(picked)), told.passed_over(len(picked), why), eligible)
+
+    def _draws(self, rows: Array, values: Array, count: int, seed: bytes | None) -> "_Draws":
+        parts = np.array(list(self._parts.values()))
+        points = np.round(100 * values * parts[:, None], 2)
+        score = points.sum(axis=0)
+        luck, draws = self._luck(rows, values[_CHANCE], count, seed)
+        crowded = self._has_its_share(rows)
+        taken = np.argsort(1000.0 * crowded - score - luck, axis=1, kind="stable")[:, :count]
+        draw = int.from_bytes(seed[8:], "big") % draws if seed else 0
+        probability = np.bincount(taken.ravel(), minlength=len(rows)) / draws
+        return _Draws(parts, values, points, score, luck, crowded, taken, draw, probability)
+
+    def values(self, rows: Array) -> Array:
+        """Each factor's value for these rows, 0..1, in the order of `parts_of`: (factors, rows), float64."""
+        c, table = self._pool.columns, self._pool.columns.table[rows].astype(np.float64)
+        values = np.empty((len(self._parts), len(rows)))
+        values[0] = table[:, TIME]
+        values[1] = 0.5 if self._budget is None else _cost(c.price[rows], c.currency[rows], *self._budget)
+        values[2] = table[:, QUALITY]
+        values[_CHANCE] = table[:, BASE + self._sort] + table[:, SLOPE + self._sort] * self._mean
+        values[4] = table[:, ANSWERS]
+        values[5] = 0.5 + (table[:, TEXT:] * self._about).sum(axis=1) / 2
+        values[6] = table[:, CRAFT]
+        values[7] = table[:, LANGUAGE[self._details.locale]]
+        values[8] = np.maximum(1.0 - c.load[rows] / (2 * self._one_share()), 0.0)
+        return values
+
+    def _luck(self, rows: Array, chance: Array, count: int, seed: bytes | None) -> tuple[Array, int]:
+        """How far each draw strays for each row, in points: (draws, rows); and how many draws there are."""
+        if seed is None or len(rows) <= count:
+            return np.zeros((1, len(rows))), 1
+        spread = np.sqrt(chance * (1 - chance) / (self._pool.certainty(rows, self._sort) + 3.0))
+        reach = 100 * self._weights.chance * self._weights.exploration * np.maximum(spread, LEAST_SPREAD)
+        return _noise(seed, self._weights.draws, len(rows)) * reach, self._weights.draws
+
+    def _has_its_share(self, rows: Array) -> Array:
+        """Who has been sent so much more than its share that others come first."""
+        much = self._pool.columns.load[rows] > self._weights.most_share * self._one_share()
+        return much & (self._pool.exposures(rows) > FEW_OFFERS) if much.any() else much
+
+    def _row_weights(self) -> Array:
+        """What the columns of the slice's table are multiplied with, on the grids that keep the sum exact."""
+        parts = self._parts
+        weights = np.zeros(COLUMNS)
+        weights[TIME], weights[QUALITY] = parts["time"], parts["quality"]
+        weights[ANSWERS], weights[CRAFT] = parts["answers"], parts["craft"]
+        weights[LANGUAGE[self._details.locale]] = parts["language"]
+        weights[BASE + self._sort], weights[SLOPE + self._sort] = parts["chance"], parts["chance"] * self._mean
+        weights[TEXT:] = self._about * (parts["fit"] / 2)
+        return (np.rint(weights * _GRID) / _GRID).astype(np.float32)
+
+    def _one_share(self) -> float:
+        return max(self._pool.mean_load(), 1e-6)
+
+    def _comparable_budget(self) -> tuple[Decimal, int] | None:
+        budget = self._details.budget
+        code = self._index.currency(budget.currency) if budget else None
+        return (budget.amount, code) if budget and code is not None else None
+
+
+class _Draws(NamedTuple):
+    """All draws among some rows. Arrays by factor and row, by row, and by draw."""
+
+    parts: Array
+    values: Array
+    points: Array
+    score: Array
+    luck: Array
+    crowded: Array
+    taken: Array
+    draw: int
+    probability: Array
+
+
+class _Told(NamedTuple):
+    """What there is to tell of the rows that came near, the chosen first. Lists by row, rounded as they are told."""
+
+    names: tuple[str, ...]
+    ids: list[bytes]
+    weights: list[float]
+    values: list[list[float]]
+    points: list[list[float]]
+    luck: list[float]
+    spread: float
+    probability: list[float]
+    reply_seconds: list[float]
+
+    def selections(self, chosen: int) -> tuple[Selection, ...]:
+        return _SELECTIONS.validate_python([self._selection(place) for place in range(chosen)])
+
+    def passed_over(self, chosen: int, why: Sequence[Why]) -> tuple[PassedOver, ...]:
+        return _PASSED_OVER.validate_python(
+            [
+                {
+                    "partner_id": self.ids[place],
+                    "score": round(sum(self.points[place]), 2),
+                    "points": dict(zip(self.names, self.points[place], strict=True)),
+                    "probability": self.probability[place],
+                    "why": reason,
+                }
+                for place, reason in enumerate(why, start=chosen)
+            ]
+        )
+
+    def _selection(self, place: int) -> dict[str, Any]:
+        values, points, luck = self.values[place], self.points[place], self.luck[place]
+        told = zip(self.names, values, self.weights, points, strict=True)
+        factors = [{"name": n, "value": v, "weight": w, "points": p} for n, v, w, p in told]
+        if luck:
+            weight = self.weights[_CHANCE]
+            strayed = round(luck / self.spread / 100, 4)
+            factors.append({"name": "exploration", "value": strayed, "weight": weight, "points": luck})
+        return {
+            "partner_id": self.ids[place],
+            "score": round(sum(points) + luck, 2),
+            "factors": factors,
+            "chance": values[_CHANCE],
+            "reply_seconds": self.reply_seconds[place],
+            "probability": self.probability[place],
+        }
+
+
+def parts_of(details: RequestDetails, weights: Weights) -> dict[str, float]:
+    """Each factor's weight for this request, in the order in which they are told; together 1."""
+    matters = details.priorities.weights()
+    return {
+        **{name: weights.priorities * share for name, share in matters.items()},
+        "chance": weights.chance,
+        "answers": weights.answers,
+        "fit": weights.fit,
+        "craft": weights.craft,
+        "language": weights.language,
+        "share": weights.share,
+    }
+
+
+def _cost(price: Array, currency: Array, budget: Decimal, code: int, *, weight: float = 1.0) -> Array:
+    """`weight` when the price starts at half the budget or below, half of it at the budget, falling to 0 at twice it;
+    half for what cannot be compared.
     """
-    budget = details.budget_in(offer.price_from.currency)
-    if budget is None or offer.unit != "project":
-        return 0.5
+    whole, half = np.float32(weight), np.float32(weight / 2)
     if budget == 0:
-        return 0.0
-    ratio = float(offer.price_from.amount / budget)
-    return min(max(1.5 - ratio, 0.0), 1.0) if ratio <= 1 else max(0.5 - (ratio - 1) / 2, 0.0)
+        return np.where(currency == code, np.float32(0.0), half)
+    ratio = price * np.float32(weight / float(budget))
+    value = 3 * half - ratio
+    ratio *= np.float32(-0.5)
+    ratio += whole
+    np.maximum(value, ratio, out=value)
+    np.minimum(value, whole, out=value)
+    np.maximum(value, np.float32(0.0), out=value)
+    np.copyto(value, half, where=currency != code)
+    return value
 
 
-def _quality(here: ServiceStanding, total: ServiceStanding) -> float:
-    """The Bayesian mean rating as 0..1; reviews of other services count half."""
-    reviews = here.reviews + (total.reviews - here.reviews) / 2
-    ratings = here.rating_sum + (total.rating_sum - here.rating_sum) / 2
-    mean = (PRIOR_RATING * PRIOR_REVIEWS + ratings) / (PRIOR_REVIEWS + reviews)
-    return (mean - 1) / 4
+def _best(scores: Array, count: int, lot: Array, seed: bytes) -> Array:
+    """The rows of the `count` best, the best first; equals by a lot of the request, so that nobody is first by their
+    id in every request.
+    """
+    if count < len(scores):
+        last = scores[np.argpartition(scores, -count)[-count:]].min()
+        rows = np.flatnonzero(scores >= last)
+    else:
+        rows = np.flatnonzero(scores > _LAST)
+    mixed = (lot[rows] ^ np.uint64(int.from_bytes(seed[:8], "big"))) * np.uint64(0x9E3779B97F4A7C15)
+    return rows[np.lexsort((mixed, -scores[rows]))][:count]
 
 
-def answers_value(total: ServiceStanding) -> float:
-    """The share of jobs that got an answer (beta mean). A decline is an answer; an expiry is not, and counts twice."""
-    answered = total.replied + total.declined
-    return (PRIOR_ANSWERED * PRIOR_ANSWERS + answered) / (PRIOR_ANSWERS + answered + 2 * total.expired)
+def _noise(seed: bytes, draws: int, width: int) -> Array:
+    """Standard normals, the same for the same seed."""
+    start = int.from_bytes(seed[4:8], "big") % (len(_LUCK) - draws * width)
+    return _LUCK[start : start + draws * width].reshape(draws, width)
 
 
-def _lot(request_id: UUID, partner_id: UUID) -> bytes:
-    return blake2b(request_id.bytes + partner_id.bytes, digest_size=8).digest()
+def _why(full: bool, good_enough: bool) -> Why:  # noqa: FBT001 - two sides of one answer
+    if full:
+        return Why.SHARE
+    return Why.DRAW if good_enough else Why.SCORE

@@ -8,6 +8,7 @@ import pytest
 from services.jobs.job import decide as decide_job
 from services.leads.request import decide as decide_request
 from services.matching.match import decide_with
+from services.matching.selection import choosing
 from shared.contracts.base import Actor
 from shared.contracts.jobs import job_id_of
 from shared.contracts.matching import Answer, NoteAnswer, SelectPartners
@@ -24,7 +25,7 @@ from tests.builders import (
     a_partner,
     details,
 )
-from tests.matching.markets import a_market
+from tests.matching.markets import WITHOUT_LUCK, a_market
 
 OUTSIDERS = pytest.mark.parametrize("actor", [BY_PARTNER, BY_MERCHANT], ids=["partner", "merchant"])
 
@@ -45,7 +46,7 @@ def test_a_job_has_the_id_of_its_request_and_partner() -> None:
 
 @OUTSIDERS
 def test_nobody_outside_starts_a_match_or_notes_an_answer(actor: Actor) -> None:
-    decide = decide_with(a_market(a_partner()))
+    decide = decide_with(choosing(a_market(a_partner()), WITHOUT_LUCK))
     at: datetime = NOW
     start = SelectPartners(details=details(), partners_per_wave=4, waves=3, actor=actor)
     note = NoteAnswer(partner_id=PARTNER_ID, answer=Answer.REPLIED, partners_per_wave=4, waves=3, actor=actor)

@@ -1,6 +1,7 @@
 """The whole journey, from the form to the review, in memory."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,10 @@ from tests.flow.people import ENGLISH, JAPANESE, MARKET, MERCHANT, Person, fill_
 from tests.flow.world import Weather, World
 
 CALM = Weather()
+
+
+WITHOUT_LUCK = Path(__file__).parent / "without_luck.json"
+"""The same journey meets the same partners, whatever the ids of its requests."""
 
 
 async def the_only_job(person: Person, **query: str) -> dict[str, Any]:
@@ -22,7 +27,7 @@ async def steps(person: Person, job_id: str, side: str = "") -> list[str]:
 
 
 async def a_market(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(weather, monkeypatch)
+    world = World(weather, monkeypatch, wanted_answers=1, matching_weights=str(WITHOUT_LUCK))
     world.register(*MARKET)
     await world.settle()
     return world

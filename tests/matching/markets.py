@@ -1,14 +1,22 @@
 """A market for tests: partners and standings, put in by hand."""
 
-from services.matching.market import Market
-from shared.contracts.matching import ServiceStanding, StandingChanged
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from services.matching.index import Index
+from services.matching.selection import Choice, select
+from services.matching.weights import Weights
+from shared.contracts.matching import Evidence, ServiceStanding, StandingChanged
 from shared.contracts.partners import Partner
-from shared.metrics import Metrics
-from tests.builders import a_partner
+from shared.contracts.requests import RequestDetails, RequestKind
+from tests.builders import NOW, REQUEST_ID, a_partner
+
+WITHOUT_LUCK = Weights(exploration=0)
 
 
-def a_market(*partners: Partner) -> Market:
-    market = Market(Metrics("tests"))
+def a_market(*partners: Partner) -> Index:
+    market = Index()
     for partner in partners:
         market.put(partner)
     return market
@@ -19,5 +27,41 @@ def a_crowd(count: int, **fields: object) -> list[Partner]:
 
 
 def a_standing(partner: Partner, service: str = "seo", version: int = 1, **counts: float) -> StandingChanged:
-    services = {service: ServiceStanding(**counts)}
-    return StandingChanged(partner_id=partner.partner_id, version=version, services=services)
+    """Counts of a `ServiceStanding`, and the same as evidence of today about budgets that are not stated."""
+    given = ServiceStanding(**counts)
+    against = float(given.declined + 2 * given.expired)
+    evidence = Evidence(
+        service=service,
+        band=0,
+        kind=RequestKind.MATCH,
+        accepted=given.replied,
+        declined=given.declined,
+        expired=given.expired,
+        against=(against, against, against),
+    )
+    return StandingChanged(
+        partner_id=partner.partner_id,
+        version=version,
+        services={service: given},
+        as_of=NOW.date(),
+        exposure=float(given.received),
+        evidence=(evidence,),
+    )
+
+
+def chosen(
+    wanted: RequestDetails,
+    market: Index,
+    count: int = 4,
+    tried: Collection[UUID] = (),
+    *,
+    request_id: UUID = REQUEST_ID,
+    at: datetime = NOW,
+    weights: Weights = WITHOUT_LUCK,
+) -> Choice:
+    return select(request_id, wanted, market, count, tried, at=at, weights=weights)
+
+
+def names(choice: Choice, partners: Collection[Partner]) -> list[str]:
+    by_id = {partner.partner_id: partner.profile.name for partner in partners}
+    return [by_id[selection.partner_id] for selection in choice.selections]

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jobs.job import evolve
-from services.matching.standings import outcome_of, standings_of, sums_of
+from services.matching.outcomes import MemoryOutcomes, Outcome, Outcomes
+from services.matching.standings import outcome_of, standings_of
 from shared.contracts.jobs import Job, JobReviewed, Status
 from shared.contracts.matching import ServiceStanding, StandingChanged
-from shared.mongo import aggregated
 from tests.builders import (
     BY_MERCHANT,
     HOUR,
@@ -24,7 +24,6 @@ from tests.builders import (
     job_declined,
     replied,
 )
-from tests.memory_mongo import MemoryDatabase
 
 NOTHING = {"replied": 0, "declined": 0, "expired": 0, "reply_seconds": 0.0, "reviews": 0, "rating_sum": 0}
 
@@ -68,18 +67,20 @@ def test_a_review_counts_with_its_stars() -> None:
     assert learned(job) == NOTHING | {"replied": 1, "reviews": 1, "rating_sum": 4}
 
 
-async def standing(*jobs: Job) -> list[StandingChanged]:
+async def standing(*jobs: Job, kept: Outcomes | None = None) -> list[StandingChanged]:
     """What is said of the partner when the projection has kept these jobs."""
-    kept = MemoryDatabase()["job_outcomes"]
-    for number, job in enumerate(jobs):
-        await kept.insert_one({"_id": number, "version": job.version, **outcome_of(job)})
-    return standings_of(await aggregated(kept, sums_of([PARTNER_ID])))
+    kept = kept or MemoryOutcomes()
+    await kept.remember(
+        Outcome(derived_id("kept", number), job.version + 1, outcome_of(job)) for number, job in enumerate(jobs)
+    )
+    asked = [PARTNER_ID]
+    return standings_of(await kept.sums(asked), await kept.days(asked), await kept.answers(asked), most=8.0)
 
 
 async def test_a_standing_is_summed_per_service_and_its_version_is_the_sum_of_its_jobs_versions() -> None:
     jobs = [a_job(Status.REPLIED), a_job(Status.EXPIRED), a_job(Status.DECLINED, details=details(service="video"))]
     (said,) = await standing(*jobs)
-    assert (said.partner_id, said.version) == (PARTNER_ID, sum(job.version for job in jobs))
+    assert (said.partner_id, said.version) == (PARTNER_ID, sum(job.version + 1 for job in jobs))
     assert said.services == {
         "seo": ServiceStanding(received=2, replied=1, expired=1),
         "video": ServiceStanding(received=1, declined=1),

@@ -1,0 +1,489 @@
+"""All partners and what is known of them, in memory, as columns: one slice per service, and what the slices share.
+
+What arrives is kept as it is (offers, counts); what a score needs of it is derived for the day that is asked about, for
+the rows that changed, when somebody asks. So a flood of changes costs little while nobody asks, and the same state and
+day give the same columns however they came about.
+
+Sums are exact. The columns in `Slice.table` are whole multiples of 2^-9 (text: 2^-7), the weights they are multiplied
+with of 2^-14 (text: 2^-16), and a score is below 2: every partial sum is a whole multiple of 2^-23 and fits the 24 bits
+of a float32. So neither the order of the rows nor how a matrix library adds them changes a digit, and a replica that
+read the topics in another order chooses the same partners.
+"""
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching import learning
+from services.matching.texts import DIMENSIONS, direction, on_grid
+from shared.contracts.base import Locale
+from shared.contracts.matching import ServiceStanding, StandingChanged
+from shared.contracts.partners import Offer, Partner, Preferences
+from shared.contracts.requests import RequestDetails
+
+Array = NDArray[Any]
+
+OFFERED, PUBLISHED, AVAILABLE, VISIBLE, DROPSHIPS, PRESENT, HAS_ROOM = (1 << bit for bit in range(7))
+SPEAKS = {locale: 1 << bit for bit, locale in enumerate(Locale, start=7)}
+"""What must be true of a partner, one bit each: who is eligible has all that a request needs (`needed`)."""
+
+TIME, QUALITY, ANSWERS, CRAFT = range(4)
+LANGUAGE = {locale: column for column, locale in enumerate(Locale, start=4)}
+BASE = 4 + len(LANGUAGE)
+SLOPE = BASE + learning.SORTS
+"""The chance of a sort of job is `table[BASE + sort] + table[SLOPE + sort] * mean(sort)`."""
+TEXT = SLOPE + learning.SORTS
+COLUMNS = TEXT + DIMENSIONS
+STEP = 2.0**-9
+
+PRIOR_ANSWERS, PRIOR_ANSWERED = 4.0, 0.75
+PRIOR_REVIEWS, PRIOR_RATING = 3.0, 4.2
+PRIOR_REPLIES, PRIOR_REPLY_SECONDS = 2.0, 24 * 3600.0
+"""What a newcomer is taken to be: the priors' weights are counts of imagined jobs, reviews and replies."""
+SLOW_REPLY_SECONDS = 72 * 3600.0
+SLOW_LEAD_DAYS = 30.0
+JOBS_A_WEEK = 5.0
+"""What a partner can do that has not said how much it wants."""
+LEAST_WANTED = 0.5
+LEAST_PRESENT = 0.25
+NEVER = date.max.toordinal()
+RECENT = 8
+"""Days whose new jobs are kept: one more than the week that `jobs_per_week` counts."""
+
+_FADED = np.array([0.5 ** (age / learning.HALF_LIFE_DAYS) for age in range(learning.OLDEST_DAYS + 1)] + [0.0])
+_FADED_EXPOSURE = np.array([0.5 ** (age / learning.EXPOSURE_HALF_LIFE_DAYS) for age in range(721)] + [0.0])
+"""Looked up, not computed: vectorised powers differ in the last digit between a whole column and a piece of it."""
+
+
+def needed(details: RequestDetails) -> int:
+    """The bits that a partner must have for this request."""
+    bits = OFFERED | PUBLISHED | AVAILABLE | PRESENT | (DROPSHIPS if details.dropshipping else 0)
+    if details.kind.names_a_partner:
+        return bits  # whoever asks by name has found the profile and read its languages; who is full can say no
+    return bits | VISIBLE | HAS_ROOM | SPEAKS[details.locale]
+
+
+def answers_value(in_time: Any, expired: Any) -> Any:
+    """The share of jobs that got an answer (beta mean), of numbers or of arrays. A decline is an answer; an expiry is
+    not, and counts twice.
+    """
+    return (PRIOR_ANSWERED * PRIOR_ANSWERS + in_time) / (PRIOR_ANSWERS + in_time + 2 * expired)
+
+
+class Columns:
+    """Arrays with a name each that grow together."""
+
+    def __init__(self, **kinds: tuple[str, int] | str) -> None:
+        self._kinds = {name: kind if isinstance(kind, tuple) else (kind, 0) for name, kind in kinds.items()}
+        self.size = 0
+        self._room = 0
+        self._at: dict[str, Array] = {}
+        self._grow(16)
+
+    def __getattr__(self, name: str) -> Array:
+        try:
+            return self._at[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def add(self) -> int:
+        """One row more, of zeros: its number."""
+        if self.size == self._room:
+            self._grow(self._room + max(self._room // 16, 64))
+        self.size += 1
+        return self.size - 1
+
+    @property
+    def bytes(self) -> int:
+        return sum(array.nbytes for array in self._at.values())
+
+    def _grow(self, room: int) -> None:
+        for name, (kind, width) in self._kinds.items():
+            wider = np.zeros((room, width) if width else room, kind)
+            if name in self._at:
+                wider[: self.size] = self._at[name][: self.size]
+            self._at[name] = wider
+        self._room = room
+
+
+def _partner_columns() -> Columns:
+    whole = ("main", "services", "away_first", "away_last", "open_limit", "week_limit", "open_jobs", "as_of")
+    counts = ("exposure", "accepted", "against", "in_time", "expired", "replied", "reply_seconds", "reviews", "ratings")
+    return Columns(
+        version="i8",
+        standing="i8",
+        flags="u4",
+        capacity="f4",
+        recent_days=("i4", RECENT),
+        recent_jobs=("i4", RECENT),
+        **dict.fromkeys(whole, "i4"),
+        **dict.fromkeys(counts, "f4"),
+    )
+
+
+def _slice_columns() -> Columns:
+    by_sort = ("accepted", "trials", "against")
+    return Columns(
+        number="i4",
+        lot="u8",
+        offered="u1",
+        flags="u4",
+        text="u4",
+        currency="u1",
+        table=("f4", COLUMNS),
+        **dict.fromkeys(("price", "lead", "load", "reviews", "ratings", "here", "against_here"), "f4"),
+        **dict.fromkeys(by_sort, ("f2", learning.SORTS)),  # three digits of a faded count are plenty
+    )
+
+
+class Slice:
+    """Everybody who offers one service, or did. Rows are never moved."""
+
+    def __init__(self, partners: Columns) -> None:
+        self._partners = partners
+        self.columns = _slice_columns()
+        self._row_of = np.zeros(0, np.int32)
+        self._dirty: set[int] = set()
+        self._day = 0
+        self._means: dict[int, float] = {}
+        self._load: float | None = None
+
+    def row(self, number: int, lot: int) -> int:
+        """The partner's row, made if there is none."""
+        row = self.row_of(number)
+        if row is None:
+            if number >= len(self._row_of):
+                self._row_of = np.append(self._row_of, np.full(number + 1024, -1, np.int32)[len(self._row_of) :])
+            row = self._row_of[number] = self.columns.add()
+            self.columns.number[row] = number
+            self.columns.lot[row] = lot
+        self._dirty.add(row)
+        return row
+
+    def row_of(self, number: int) -> int | None:
+        """The partner's row, if it has one."""
+        row = int(self._row_of[number]) if number < len(self._row_of) else -1
+        return row if row >= 0 else None
+
+    @property
+    def bytes(self) -> int:
+        return self.columns.bytes + self._row_of.nbytes
+
+    def ready(self, day: int) -> None:
+        """Derive what has changed since it was last asked, or everything on another day."""
+        if day != self._day:
+            rows: Any = np.arange(self.columns.size)
+        elif self._dirty:
+            rows = np.fromiter(self._dirty, np.int64, len(self._dirty))
+        else:
+            return
+        self._day = day
+        self._dirty.clear()
+        self._means.clear()
+        self._load = None
+        self._derive(rows)
+
+    def mean(self, sort: int) -> float:
+        """The share of this sort of job that was replied to, over everybody here, faded to the day."""
+        known = self._means.get(sort)
+        if known is None:
+            accepted, trials = self._counted("accepted"), self._counted("trials")
+            wide = (accepted.sum() + learning.K_MEAN * learning.PRIOR_CHANCE) / (trials.sum() + learning.K_MEAN)
+            for one in range(learning.SORTS):
+                self._means[one] = float((accepted[one] + learning.K_MEAN * wide) / (trials[one] + learning.K_MEAN))
+            known = self._means[sort]
+        return known
+
+    def mean_load(self) -> float:
+        """What matching has sent to everybody here, over what they all can and want to do: a load of 1 share."""
+        if self._load is None:
+            c, of = self.columns, self._partners
+            numbers = c.number[: c.size][c.flags[: c.size] & (OFFERED | PUBLISHED | VISIBLE) > VISIBLE]
+            exposed, wanted = _exposure(of, numbers, self._day), _wanted(of, numbers, self._day)
+            total = _whole(wanted).sum()
+            self._load = float(_whole(exposed).sum() / total) if total else 0.0
+        return self._load
+
+    def certainty(self, rows: Array, sort: int) -> Array:
+        """How many answers a prediction stands on: those about this sort of job, and half the service's others."""
+        c = self.columns
+        near = c.accepted[rows, sort].astype(np.float64) + c.against[rows, sort]
+        here = c.here[rows] + c.against_here[rows]
+        return (near + np.maximum(here - near, 0) / 2) * _faded(self._partners, c.number[rows], self._day)
+
+    def reply_seconds(self, rows: Array) -> Array:
+        return _reply_seconds(self._partners, self.columns.number[rows])
+
+    def exposures(self, rows: Array) -> Array:
+        return _exposure(self._partners, self.columns.number[rows], self._day)
+
+    def _counted(self, name: str) -> Array:
+        c = self.columns
+        kept = _faded(self._partners, c.number[: c.size], self._day)
+        return _whole(getattr(c, name)[: c.size] * kept[:, None]).sum(axis=0) / _WHOLE
+
+    def _derive(self, rows: Array) -> None:
+        c, of = self.columns, self._partners
+        numbers = c.number[rows]
+        flags = of.flags[numbers] | np.where(c.offered[rows], OFFERED, 0).astype(np.uint32)
+        away = (of.away_first[numbers] <= self._day) & (self._day <= of.away_last[numbers])
+        full = (of.open_jobs[numbers] >= of.open_limit[numbers]) | (
+            _this_week(of, numbers, self._day) >= of.week_limit[numbers]
+        )
+        c.flags[rows] = flags | np.where(away, 0, PRESENT).astype(np.uint32) | np.where(full, 0, HAS_ROOM)
+
+        kept = _faded(of, numbers, self._day)
+        trials = (of.accepted[numbers] + of.against[numbers]) * kept + learning.K_PARTNER
+        base, slope = of.accepted[numbers] * kept / trials, learning.K_PARTNER / trials
+        trials = (c.here[rows] + c.against_here[rows]) * kept + learning.K_SERVICE
+        base, slope = (c.here[rows] * kept + learning.K_SERVICE * base) / trials, learning.K_SERVICE * slope / trials
+        kept, base, slope = kept[:, None], base[:, None], slope[:, None]
+        trials = (c.accepted[rows] + c.against[rows]) * kept + learning.K_SORT
+        values = np.empty((len(numbers), TEXT))
+        values[:, BASE:SLOPE] = (c.accepted[rows] * kept + learning.K_SORT * base) / trials
+        values[:, SLOPE:TEXT] = learning.K_SORT * slope / trials
+        c.load[rows] = _exposure(of, numbers, self._day) / _wanted(of, numbers, self._day)
+
+        lead = 1.0 - np.minimum(c.lead[rows] / SLOW_LEAD_DAYS, 1.0)
+        reply = 1.0 - np.minimum(_reply_seconds(of, numbers) / SLOW_REPLY_SECONDS, 1.0)
+        values[:, TIME] = (lead + reply) / 2
+        values[:, QUALITY] = _quality(c.reviews[rows], c.ratings[rows], of.reviews[numbers], of.ratings[numbers])
+        alive = kept[:, 0]
+        values[:, ANSWERS] = answers_value(of.in_time[numbers] * alive, of.expired[numbers] * alive)
+        values[:, CRAFT] = 1.0 / np.maximum(of.services[numbers], 1)
+        for locale, column in LANGUAGE.items():
+            values[:, column] = np.where(of.main[numbers] == SPEAKS[locale] >> 7, 1.0, 0.5)
+        c.table[rows, :TEXT] = on_grid(values, STEP)
+
+
+class Index:
+    """What selection looks at. Newer replaces older; a partner without a standing is a newcomer."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+        self._ids: list[bytes] = []
+        self._services: list[tuple[str, ...]] = []
+        self._blocked: dict[UUID, set[int]] = {}
+        self._blocking: dict[int, tuple[UUID, ...]] = {}
+        self._currencies: dict[str, int] = {}
+        self.partners = _partner_columns()
+        self.slices: dict[str, Slice] = {}
+
+    def put(self, partner: Partner) -> None:
+        """Take over what a partner says of itself."""
+        number, of = self._number(partner.partner_id), self.partners
+        if partner.version <= of.version[number]:
+            return
+        profile, preferences = partner.profile, partner.preferences
+        of.version[number] = partner.version
+        of.flags[number] = _flags(partner)
+        of.main[number] = SPEAKS[profile.main_language] >> 7
+        of.services[number] = len(profile.services)
+        self._limit(number, preferences)
+        self._block(number, partner.blocked_by)
+        for offer in profile.services:
+            self._offer(number, offer)
+        self._say(number, " ".join((profile.name, profile.about, *profile.portfolio)))
+        offered = {offer.service for offer in profile.services}
+        for service in self._services[number]:
+            if service not in offered:
+                c, row = self._row(number, service)
+                c.offered[row] = 0
+
+    def learn(self, standing: StandingChanged) -> None:
+        """Take over what matching has learned of a partner."""
+        number, of = self._number(standing.partner_id), self.partners
+        if standing.version <= of.standing[number]:
+            return
+        of.standing[number] = standing.version
+        as_of = (standing.as_of or date.min).toordinal()
+        total = standing.total()
+        of.open_jobs[number], of.as_of[number], of.exposure[number] = standing.open_jobs, as_of, standing.exposure
+        of.reviews[number], of.ratings[number] = total.reviews, total.rating_sum
+        of.replied[number], of.reply_seconds[number] = total.replied, total.reply_seconds
+        of.accepted[number] = sum(one.accepted for one in standing.evidence)
+        of.against[number] = sum(one.against[0] for one in standing.evidence)
+        of.in_time[number] = sum(one.accepted + one.declined for one in standing.evidence)
+        of.expired[number] = sum(one.expired for one in standing.evidence)
+        recent = sorted(standing.received_on.items())[-RECENT:]
+        of.recent_days[number, : len(recent)] = [day.toordinal() for day, _ in recent]
+        of.recent_jobs[number] = 0
+        of.recent_jobs[number, : len(recent)] = [count for _, count in recent]
+        here = {service: ServiceStanding() for service in self._services[number]} | dict(standing.services)
+        for service, counts in here.items():
+            c, row = self._row(number, service)
+            c.reviews[row], c.ratings[row] = counts.reviews, counts.rating_sum
+            for name in ("accepted", "trials", "against", "here", "against_here"):
+                getattr(c, name)[row] = 0
+        for one in standing.evidence:
+            c, row = self._row(number, one.service)
+            sort = learning.sort_of(one.band, one.kind.names_a_partner)
+            c.accepted[row, sort] += one.accepted
+            c.trials[row, sort] += one.accepted + one.declined + one.expired
+            c.against[row, sort] += one.against[2]
+            c.here[row] += one.accepted
+            c.against_here[row] += one.against[1]
+
+    def slice(self, service: str, day: int) -> Slice | None:
+        """Who offers the service, derived for this day."""
+        found = self.slices.get(service)
+        if found is not None:
+            found.ready(day)
+        return found
+
+    def row_of(self, of: Slice, partner_id: UUID) -> int | None:
+        number = self._numbers.get(partner_id.bytes)
+        return of.row_of(number) if number is not None else None
+
+    def ids(self, of: Slice, rows: Array) -> list[bytes]:
+        """The partners of these rows, as 16 bytes each."""
+        return [self._ids[number] for number in of.columns.number[rows].tolist()]
+
+    def id_of(self, number: int) -> UUID:
+        return UUID(bytes=self._ids[number])
+
+    def excluded(self, of: Slice, merchant_id: UUID, tried: Collection[UUID]) -> list[int]:
+        """The rows of those who are blocked by this merchant or have been asked before."""
+        numbers = [self._numbers[one.bytes] for one in tried if one.bytes in self._numbers]
+        rows = (of.row_of(number) for number in (*numbers, *self._blocked.get(merchant_id, ())))
+        return [row for row in rows if row is not None]
+
+    def currency(self, name: str) -> int | None:
+        return self._currencies.get(name)
+
+    @property
+    def size(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def bytes(self) -> int:
+        """What the columns take."""
+        return self.partners.bytes + sum(one.bytes for one in self.slices.values())
+
+    def _number(self, partner_id: UUID) -> int:
+        key = partner_id.bytes
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self.partners.add()
+            self._ids.append(key)
+            self._services.append(())
+            of = self.partners
+            of.version[number] = of.standing[number] = -1
+            of.open_limit[number] = of.week_limit[number] = NEVER
+            of.away_first[number], of.capacity[number] = NEVER, JOBS_A_WEEK
+        return number
+
+    def _lot(self, number: int) -> int:
+        return int.from_bytes(self._ids[number][:8], "big")
+
+    def _row(self, number: int, service: str) -> tuple[Columns, int]:
+        of = self.slices.get(service)
+        if of is None:
+            of = self.slices[service] = Slice(self.partners)
+        if of.row_of(number) is None:
+            self._services[number] = (*self._services[number], service)
+        return of.columns, of.row(number, self._lot(number))
+
+    def _offer(self, number: int, offer: Offer) -> None:
+        c, row = self._row(number, offer.service)
+        code = self._currencies.setdefault(offer.price_from.currency, len(self._currencies) + 1)
+        c.offered[row] = 1
+        c.price[row] = float(offer.price_from.amount)
+        c.currency[row] = code if offer.unit == "project" else 0  # what an hour costs cannot be held against a budget
+        c.lead[row] = offer.lead_days
+
+    def _say(self, number: int, text: str) -> None:
+        """What a partner writes of itself stands in each of its rows; the mark tells in which it stands already."""
+        mark = crc32(text.encode()) or 1
+        rows = [self._row(number, service) for service in self._services[number]]
+        behind = [(c, row) for c, row in rows if c.text[row] != mark]
+        if behind:
+            about = direction(text)
+            for c, row in behind:
+                c.text[row] = mark
+                c.table[row, TEXT:] = about
+
+    def _limit(self, number: int, preferences: Preferences) -> None:
+        of, away = self.partners, preferences.away
+        of.away_first[number] = away.first_day.toordinal() if away else NEVER
+        of.away_last[number] = away.last_day.toordinal() if away else 0
+        of.open_limit[number] = NEVER if preferences.open_jobs is None else preferences.open_jobs
+        week = preferences.jobs_per_week
+        of.capacity[number] = JOBS_A_WEEK if week is None else max(week, LEAST_WANTED)
+        of.week_limit[number] = NEVER if week is None else week
+
+    def _block(self, number: int, merchants: tuple[UUID, ...]) -> None:
+        before = self._blocking.get(number, ())
+        for merchant_id in before:
+            self._blocked[merchant_id].discard(number)
+        for merchant_id in merchants:
+            self._blocked.setdefault(merchant_id, set()).add(number)
+        if merchants:
+            self._blocking[number] = merchants
+        elif before:
+            del self._blocking[number]
+
+
+def _flags(partner: Partner) -> int:
+    profile, preferences = partner.profile, partner.preferences
+    bits = {
+        PUBLISHED: profile.published,
+        AVAILABLE: preferences.available,
+        VISIBLE: preferences.visible,
+        DROPSHIPS: preferences.dropshippers,
+    }
+    spoken = sum(bit for locale, bit in SPEAKS.items() if locale.value in profile.languages)
+    return spoken | sum(bit for bit, held in bits.items() if held)
+
+
+def _faded(of: Columns, numbers: Array, day: int) -> Array:
+    return _FADED[np.clip(day - of.as_of[numbers], 0, len(_FADED) - 1)]
+
+
+def _exposure(of: Columns, numbers: Array, day: int) -> Array:
+    return of.exposure[numbers] * _FADED_EXPOSURE[np.clip(day - of.as_of[numbers], 0, len(_FADED_EXPOSURE) - 1)]
+
+
+def _wanted(of: Columns, numbers: Array, day: int) -> Array:
+    """What a partner can and wants to do: its capacity, times how much of its jobs it accepts, times how much of the
+    time that its exposure remembers it was there. So being away is no debt that is paid at once on coming back.
+    """
+    kept = _faded(of, numbers, day)
+    willing = (of.accepted[numbers] * kept + learning.K_PARTNER * learning.PRIOR_CHANCE) / (
+        (of.accepted[numbers] + of.against[numbers]) * kept + learning.K_PARTNER
+    )
+    left, came = day - of.away_first[numbers] + 1, day - of.away_last[numbers]
+    ages = [_FADED_EXPOSURE[np.clip(age, 0, len(_FADED_EXPOSURE) - 1)] for age in (came, left)]
+    present = np.maximum(1.0 - np.maximum(ages[0] - ages[1], 0.0), LEAST_PRESENT)
+    return of.capacity[numbers] * willing * present
+
+
+def _this_week(of: Columns, numbers: Array, day: int) -> Array:
+    days = of.recent_days[numbers]
+    return np.where((days > day - 7) & (days <= day), of.recent_jobs[numbers], 0).sum(axis=1)
+
+
+def _reply_seconds(of: Columns, numbers: Array) -> Array:
+    """How long a first reply takes (Bayesian mean)."""
+    prior = PRIOR_REPLIES * PRIOR_REPLY_SECONDS
+    return (of.reply_seconds[numbers] + prior) / (of.replied[numbers] + PRIOR_REPLIES)
+
+
+def _quality(reviews: Array, ratings: Array, all_reviews: Array, all_ratings: Array) -> Array:
+    """The Bayesian mean rating as 0..1; reviews of other services count half."""
+    counted = reviews + (all_reviews - reviews) / 2
+    summed = ratings + (all_ratings - ratings) / 2
+    return ((PRIOR_RATING * PRIOR_REVIEWS + summed) / (PRIOR_REVIEWS + counted) - 1) / 4
+
+
+_WHOLE = 4096.0
+
+
+def _whole(values: Array) -> NDArray[np.int64]:
+    """In whole 4096ths: whole numbers add up to the same in any order."""
+    return np.rint(values * _WHOLE).astype(np.int64)

@@ -1,0 +1,116 @@
+"""What every replica keeps in memory: the newest of each partner and of each standing, as columns."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.handlers import keeps_partners, keeps_standings
+from services.matching.index import Index
+from services.matching.selection import Choice
+from shared.contracts.base import derived_id
+from shared.contracts.partners import PartnerChanged
+from shared.metrics import Metrics
+from tests.builders import NOW, PARTNER_ID, a_command, a_partner, an_event, an_offer, details, received
+from tests.matching.markets import a_crowd, a_market, a_standing, chosen
+
+DAY = timedelta(days=1)
+
+
+def gets_it(market: Index, **fields: object) -> bool:
+    return bool(chosen(details(**fields), market).selections)
+
+
+async def test_newer_replaces_older_and_never_the_other_way() -> None:
+    market, metrics = a_market(), Metrics("tests")
+    for version, available in ((2, False), (1, True), (2, True)):
+        partner = a_partner(version=version, available=available)
+        await keeps_partners(market, metrics)([received(an_event(PartnerChanged(), partner), topic="partners")])
+    assert not gets_it(market)
+    assert metrics.registry.get_sample_value("jobwire_market_partners") == market.size == 1
+
+
+async def test_a_standing_that_was_overtaken_is_forgotten() -> None:
+    market = a_market(a_partner())
+    for version, replies in ((5, 20), (3, 0)):
+        standing = a_standing(a_partner(), version=version, replied=replies)
+        await keeps_standings(market)([received(a_command(standing, PARTNER_ID), topic="standings")])
+    assert chosen(details(), market).selections[0].chance > 0.8
+
+
+def test_a_standing_may_come_before_its_partner() -> None:
+    market = a_market()
+    market.learn(a_standing(a_partner(), replied=20))
+    assert not gets_it(market)
+    market.put(a_partner())
+    assert chosen(details(), market).selections[0].chance > 0.8
+
+
+def test_a_change_shows_in_the_next_request() -> None:
+    market = a_market(a_partner(version=1))
+    assert gets_it(market)
+    market.put(a_partner(version=2, available=False))
+    assert not gets_it(market)
+    market.put(a_partner(version=3, services=(an_offer("video"),)))
+    assert not gets_it(market)
+    assert gets_it(market, service="video")
+    market.put(a_partner(version=4))
+    assert gets_it(market)
+    assert not gets_it(market, service="video")
+
+
+def test_the_text_of_a_partner_follows_it_into_every_service() -> None:
+    about = "We build shops for tea merchants."
+    market = a_market(a_partner(about="We sell bicycles.", version=1))
+    market.put(a_partner(about=about, services=(an_offer("video"),), version=2))
+    market.put(a_partner(about=about, services=(an_offer("video"), an_offer("seo")), version=3))
+    alike = details(title="A shop for tea merchants", business="Tea.", requirements="Build it.")
+    fits = {fit_of(chosen(alike.model_copy(update={"service": service}), market)) for service in ("seo", "video")}
+    assert len(fits) == 1
+    assert fits.pop() > 0.6
+
+
+def fit_of(choice: Choice) -> float:
+    return next(factor.value for factor in choice.selections[0].factors if factor.name == "fit")
+
+
+standings = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(1, 9), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30)),
+    max_size=20,
+)
+
+
+@settings(max_examples=60)
+@given(standings, st.permutations(range(10)), st.integers(0, 40))
+def test_a_replica_that_read_in_another_order_chooses_the_same_to_the_last_digit(arrived, order, later: int) -> None:
+    """Columns differ in their order; what is asked of them does not."""
+    crowd = [a_partner(f"Firm {one}", services=(an_offer(price=str(300 * one)),)) for one in range(10)]
+    one, other = a_market(*crowd), a_market()
+    for firm, version, replied, declined, expired in arrived:
+        one.learn(a_standing(crowd[firm], version=version, replied=replied, declined=declined, expired=expired))
+        chosen(details(), one)  # somebody asks in between
+    for number in order:
+        other.put(crowd[number])
+    newest = {firm: max((a for a in arrived if a[0] == firm), key=lambda a: a[1]) for firm, *_ in arrived}
+    for firm in reversed(newest):
+        # Of two with the same version the first counts; the log of a partition has but one.
+        _, version, *_ = newest[firm]
+        _, _, replied, declined, expired = next(a for a in arrived if a[0] == firm and a[1] == version)
+        other.learn(a_standing(crowd[firm], version=version, replied=replied, declined=declined, expired=expired))
+    at = NOW + later * DAY
+    assert chosen(details(), one, at=at) == chosen(details(), other, at=at)
+
+
+def test_sums_are_exact_in_any_order() -> None:
+    """What makes replicas agree: the table and the weights stand on grids, and their sums fit a float32."""
+    market = a_market(*a_crowd(50))
+    table = market.slice("seo", NOW.toordinal()).columns.table
+    assert np.array_equal(np.rint(table * 2**9), table * 2**9)
+
+
+@pytest.mark.parametrize("stranger", [derived_id("stranger"), PARTNER_ID])
+def test_who_is_not_known_is_nobody(stranger) -> None:
+    market = a_market(*a_crowd(1))
+    assert market.row_of(market.slice("seo", NOW.toordinal()), stranger) is None
