@@ -1,6 +1,6 @@
 """Three languages: gettext catalogues read straight from their `.po` files, dates and numbers by Babel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from io import BytesIO
@@ -9,6 +9,7 @@ from typing import Any
 
 from babel import Locale as Conventions
 from babel.dates import format_date, format_datetime
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
@@ -65,6 +66,14 @@ def gettext(locale: Locale, message: str, **values: object) -> str:
     return text % values if values else text
 
 
+def ngettext(one: str, many: str, count: int, locale: Locale, **values: object) -> str:
+    """The form for this `count`, its `%(name)s` filled in, the count's own among them. The texts come first, because
+    that is where the extraction looks for them.
+    """
+    text: str = translations(locale).ngettext(one, many, count)
+    return text % {"count": number(count, locale), **values}
+
+
 def status_name(status: Status, locale: Locale) -> str:
     return gettext(locale, STATUS_NAMES[status])
 
@@ -85,6 +94,11 @@ def day(on: date, locale: Locale) -> str:
 def number(value: float, locale: Locale) -> str:
     """With at most one decimal place."""
     return str(format_decimal(value, format="#,##0.#", locale=locale.value))
+
+
+def listing(words: Sequence[str], locale: Locale) -> str:
+    """With commas and an “and”, as the language has them."""
+    return str(format_list(words, locale=locale.value))
 
 
 def language_name(code: str, locale: Locale) -> str:

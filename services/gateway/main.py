@@ -67,7 +67,7 @@ def build(service: Service) -> FastAPI:
             choices=Choices(Links(settings), service.publisher, clock),
             hub=hub,
             clock=clock,
-            undo_seconds=settings.undo_seconds,
+            settings=settings,
         )
     )
 

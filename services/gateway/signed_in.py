@@ -1,5 +1,6 @@
-"""Who is asking: from the bearer token to a team member or a merchant."""
+"""Who is asking: from the bearer token to a team member, a merchant or an operator."""
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -7,17 +8,30 @@ from fastapi import Depends, Header
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services.gateway.accounts import Accounts, Membership, Merchant
+from services.gateway.operators import Operators
 from shared.http import Problem
 
 _bearer = HTTPBearer(auto_error=False, description="The token of POST /api/v1/sessions")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
+# The same header. A scheme of its own tells in the API's document which operations are open to operators, too.
+_operators_bearer = HTTPBearer(
+    auto_error=False, scheme_name="Operator", description="One of the tokens of those who run Jobwire"
+)
+OperatorsBearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_operators_bearer)]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody who runs Jobwire. Which of them is not known."""
+
 
 class SignedIn:
     """Dependencies for routes. Each answers 401 without a session, and 403 where the address has no such role."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, operators: Operators) -> None:
         self._accounts = accounts
+        self._operators = operators
 
     async def token(self, bearer: Bearer) -> str:
         if bearer is None:
@@ -36,6 +50,17 @@ class SignedIn:
             if jobwire_partner in (None, membership.partner.partner_id):
                 return membership
         raise Problem(403, "no_partner", "You are in no such partner's team.")
+
+    async def member_or_operator(
+        self,
+        bearer: Bearer,
+        operators_bearer: OperatorsBearer,
+        jobwire_partner: Annotated[UUID | None, Header()] = None,
+    ) -> Membership | Operator:
+        """An operator by its token; as `member` for everybody else."""
+        if operators_bearer is not None and self._operators.include(operators_bearer.credentials):
+            return Operator()
+        return await self.member(bearer, jobwire_partner)
 
     async def admin(self, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None) -> Membership:
         """As `member`, for owners and admins only."""

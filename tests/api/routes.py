@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.api.tenants import GONE, TEAM
+from tests.api.tenants import GONE, OPERATOR, TEAM
 
 OUTSIDE = ("stranger", "invited")
 MERCHANTS = ("mia", "olga")
 PARTNERS = (*TEAM, "bob")
-EVERYBODY = (*GONE, *OUTSIDE, *MERCHANTS, *PARTNERS, "bob as ada")
+EVERYBODY = (*GONE, OPERATOR, *OUTSIDE, *MERCHANTS, *PARTNERS, "bob as ada")
 
 
 def _refused(status: int, *people: str) -> dict[str, int]:
@@ -27,9 +27,12 @@ class Scope:
     def but(self, **refused: int) -> "Scope":
         return Scope({**self.refuses, **{who.replace("_", " "): status for who, status in refused.items()}})
 
+    def and_operators(self) -> "Scope":
+        return Scope({who: status for who, status in self.refuses.items() if who != OPERATOR})
+
 
 PUBLIC = Scope({})
-SIGNED_IN = Scope(_refused(401, *GONE))
+SIGNED_IN = Scope(_refused(401, *GONE, OPERATOR))
 MEMBERS = Scope({**SIGNED_IN.refuses, **_refused(403, *OUTSIDE, *MERCHANTS, "bob as ada")})
 ADMINS = MEMBERS.but(member=403, limited=403)
 ADAS_JOB = MEMBERS.but(limited=404, bob=404)
@@ -114,6 +117,7 @@ TABLE: Mapping[str, Call] = {
     f"GET {V1}/settings": Call(MEMBERS),
     f"PUT {V1}/settings": Call(MEMBERS, {"name": "Una", "locale": "fr"}),
     f"GET {V1}/standing": Call(MEMBERS),
+    f"GET {V1}/matching/explanations": Call(MEMBERS.and_operators()),
     f"GET {V1}/reviews/leads": Call(MEMBERS),
     f"POST {V1}/reviews/leads/{{lead_id}}/request": Call(MEMBERS.but(limited=404, bob=404)),
     # the partner's jobs

@@ -16,6 +16,9 @@ HELPER_NAME = "Secret-Helper"
 TEAM = ("owner", "admin", "member", "limited")
 GONE = ("nobody", "malformed", "closed", "expired", "removed")
 """Who has no session (any more)."""
+OPERATOR = "operator"
+OPS_TOKEN = "a-token-of-those-who-run-it"
+"""Whoever runs Jobwire has no session either, and a token that is good for what the table says."""
 
 THE_CONVERSATION = {
     "message": "secret-message",
@@ -121,6 +124,7 @@ async def everybody_signs_in(tenants: Tenants, owner: str) -> None:
     token = people["bob"].client.headers["Authorization"]
     headers = {"Authorization": token, "Jobwire-Partner": partner_id}
     people["bob as ada"] = Person(world, world.client("gateway", **headers))
+    people[OPERATOR] = Person(world, world.client("gateway", Authorization=f"Bearer {OPS_TOKEN}"))
     people["nobody"] = Person(world, world.client("gateway"))
     people["malformed"] = Person(world, world.client("gateway", Authorization=token.removeprefix("Bearer ")))
     asked = world.client("gateway").post("/api/v1/registrations", json={"email": STRANGER, "locale": "en"})

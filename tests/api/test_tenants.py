@@ -15,7 +15,14 @@ from tests.api.kept import Kept
 from tests.api.routes import EVERYBODY, TABLE, Call
 from tests.api.served import documents
 from tests.api.streaming import heard_by
-from tests.api.tenants import INTERNAL, THE_CONVERSATION, Tenants, secrets_from, two_partners_and_two_merchants
+from tests.api.tenants import (
+    INTERNAL,
+    OPS_TOKEN,
+    THE_CONVERSATION,
+    Tenants,
+    secrets_from,
+    two_partners_and_two_merchants,
+)
 from tests.builders import UNDO
 from tests.flow.world import Weather, World
 
@@ -33,7 +40,7 @@ SENT = ("authorization", "jobwire-partner")
 @pytest.fixture(scope="module")
 async def built() -> AsyncIterator[tuple[Tenants, Kept]]:
     with pytest.MonkeyPatch.context() as patch:
-        world = World(Weather(), patch)
+        world = World(Weather(), patch, ops_tokens=OPS_TOKEN)
         tenants = await two_partners_and_two_merchants(world)
         assert world.dead_letters() == []
         yield tenants, Kept(world)
@@ -85,7 +92,10 @@ async def test_whoever_may_call_it_is_told_nothing_of_the_others(operation: str,
         kept.restore()
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/jobs/counts", "/merchant/jobs", "/merchant/requests", "/me", "/standing"])
+LISTS = ("/jobs", "/jobs/counts", "/merchant/jobs", "/merchant/requests", "/me", "/standing", "/matching/explanations")
+
+
+@pytest.mark.parametrize("path", LISTS)
 async def test_no_list_and_no_search_finds_what_is_somebody_elses(tenants: Tenants, path: str) -> None:
     for who in ("bob", "limited", "olga", "mia", "invited", "stranger"):
         for what, secret in secrets_from(who).items():
@@ -150,11 +160,27 @@ async def test_a_merchant_never_sees_what_a_partner_keeps_to_itself(tenants: Ten
 async def test_a_merchant_knows_no_partner_before_it_has_introduced_itself(tenants: Tenants) -> None:
     mia, bobs = tenants["mia"], tenants.ids[BOBS]
     bob = (await tenants["bob"].get("/partner"))["partner_id"]
-    lists = [await mia.get(path) for path in ("/merchant/jobs", "/merchant/requests", "/me")]
+    lists = [await mia.get(path) for path in ("/merchant/jobs", "/me")]
+    lists.append(without_alternatives(await mia.get("/merchant/requests")))
     assert not any(one in json.dumps(lists) for one in (bob, bobs, "Bob"))
     await mia.get(f"/merchant/jobs/{bobs}", expect=404)
     await mia.post(f"/merchant/jobs/{bobs}/messages", {"text": "Hello?"}, expect=404)
     await mia.post(f"/merchant/partners/{bob}/block", expect=404)
+
+
+async def test_no_partner_is_told_how_another_was_scored(tenants: Tenants) -> None:
+    ada, bob = [(await tenants[who].get("/partner"))["partner_id"] for who in ("owner", "bob")]
+    of_ada, of_bob = [
+        {one["id"] for one in (await tenants["operator"].get("/matching/explanations", partner_id=one))["explanations"]}
+        for one in (ada, bob)
+    ]
+    assert of_ada
+    assert of_bob
+    for who, own in (("owner", of_ada), ("admin", of_ada), ("member", of_ada), ("limited", set()), ("bob", of_bob)):
+        for filters in ({}, {"partner_id": ada}, {"partner_id": bob}):
+            found = (await tenants[who].get("/matching/explanations", **filters))["explanations"]
+            assert {one["id"] for one in found} <= own, (who, filters)
+        assert {one["id"] for one in (await tenants[who].get("/matching/explanations"))["explanations"]} == own
 
 
 async def test_an_act_that_can_still_be_taken_back_shows_on_one_side_only(tenants: Tenants) -> None:
@@ -172,7 +198,7 @@ async def test_an_act_that_can_still_be_taken_back_shows_on_one_side_only(tenant
 
 
 async def test_the_live_stream_tells_each_side_of_its_own_jobs_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    tenants = await two_partners_and_two_merchants(World(Weather(), monkeypatch))
+    tenants = await two_partners_and_two_merchants(World(Weather(), monkeypatch, ops_tokens=OPS_TOKEN))
     ids = tenants.ids
     listening = {who: await heard_by(tenants[who]) for who in ("owner", "limited", "bob", "mia", "olga", "stranger")}
     await tenants["owner"].post(f"/jobs/{ids['job_id']}/comments", {"text": "secret-live-comment"})
@@ -215,4 +241,11 @@ async def adas(tenants: Tenants) -> list[Any]:
     owner, mia = tenants["owner"].client, tenants["mia"].client
     paths = ("/partner", "/team", "/preferences", "/jobs", "/standing")
     shown = [(await owner.get(f"/api/v1{path}")).json() for path in paths]
-    return [*shown, (await mia.get("/api/v1/merchant/requests")).json()]
+    return [*shown, without_alternatives((await mia.get("/api/v1/merchant/requests")).json())]
+
+
+def without_alternatives(page: Any) -> list[Any]:
+    """A merchant's requests without the profiles that are shown to everybody, and that it could turn to instead. They
+    tell nothing of who was asked, and change as the directory does.
+    """
+    return [{name: value for name, value in one.items() if name != "alternatives"} for one in page["requests"]]

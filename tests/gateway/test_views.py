@@ -184,6 +184,12 @@ def test_what_can_still_be_taken_back_is_shown_to_the_partner_only() -> None:
     assert "pending" not in merchant_view(job, None).model_dump()
 
 
+def test_how_many_others_were_asked_is_told_to_the_partner_and_not_to_the_merchant() -> None:
+    job = a_job(others=3)
+    assert partner_view(job).others == 3
+    assert "others" not in merchant_view(job, None).model_dump()
+
+
 def test_the_actor_of_the_tests_belongs_to_the_partner_of_the_tests() -> None:
     assert Actor(kind=ActorKind.PARTNER, partner_id=PARTNER_ID, member_id=AIKO, name="Aiko") == BY_PARTNER
     assert derived_id("member", "aiko") == AIKO

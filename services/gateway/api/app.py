@@ -10,6 +10,7 @@ from services.gateway.api.acts import acts_api
 from services.gateway.api.attachments import LARGER_BODIES, attachments_api
 from services.gateway.api.desks import MerchantDesk, PartnerDesk
 from services.gateway.api.events import events_api
+from services.gateway.api.explanations import explanations_api
 from services.gateway.api.jobs import jobs_api
 from services.gateway.api.leads import leads_api
 from services.gateway.api.merchant import merchant_api
@@ -22,6 +23,7 @@ from services.gateway.choices import Choices
 from services.gateway.joining import Joining
 from services.gateway.live import Hub
 from services.gateway.marks import ReadMarks
+from services.gateway.operators import Operators
 from services.gateway.pages import pages
 from services.gateway.read.inbox import Inbox
 from services.gateway.read.reading import Reading
@@ -33,6 +35,7 @@ from shared.commands import Commander
 from shared.http import application
 from shared.i18n import PAGES
 from shared.limit import MailLimit
+from shared.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,12 @@ class Parts:
     choices: Choices
     hub: Hub
     clock: Clock
-    undo_seconds: int
+    settings: Settings
 
 
 def dashboard(parts: Parts) -> FastAPI:
     commander, reading, clock = parts.commander, parts.reading, parts.clock
-    signed_in, joining = SignedIn(parts.accounts), Joining(parts.accounts, commander)
+    signed_in, joining = SignedIn(parts.accounts, Operators(parts.settings)), Joining(parts.accounts, commander)
     partner_desk, merchant_desk = PartnerDesk(commander, reading, parts.marks), MerchantDesk(commander, reading)
 
     app = application("Jobwire: dashboard", LARGER_BODIES)
@@ -64,8 +67,9 @@ def dashboard(parts: Parts) -> FastAPI:
         partner_api(commander, reading, parts.slugs, signed_in, clock),
         team_api(commander, reading, parts.invitations, parts.choices, signed_in, clock),
         jobs_api(reading, parts.inbox, parts.marks, signed_in),
-        acts_api(partner_desk, parts.attachments, signed_in, parts.undo_seconds),
+        acts_api(partner_desk, parts.attachments, signed_in, parts.settings.undo_seconds),
         leads_api(commander, reading, signed_in),
+        explanations_api(reading, signed_in),
         attachments_api(parts.attachments, reading, signed_in),
         merchant_api(commander, reading, parts.inbox, merchant_desk, signed_in),
         merchant_acts_api(merchant_desk, reading, parts.attachments, signed_in),

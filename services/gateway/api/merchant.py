@@ -52,8 +52,13 @@ def merchant_api(
         page = await reading.requests(merchant.merchant_id, cursor)
         request_ids = [request.request_id for request in page.requests]
         jobs = await desk.viewed(await reading.jobs_of_requests(merchant_tenant(merchant.merchant_id), request_ids))
+        alternatives = await reading.alternatives(merchant.merchant_id, request_ids)
         views = [
-            request_view(request, [job for job in jobs if job.request_id == request.request_id])
+            request_view(
+                request,
+                [job for job in jobs if job.request_id == request.request_id],
+                alternatives.get(request.request_id, []),
+            )
             for request in page.requests
         ]
         return MerchantRequests(requests=views, next_cursor=page.next_cursor)
@@ -70,7 +75,9 @@ def merchant_api(
         if isinstance(answer, Response):
             return answer
         jobs = await reading.jobs_of_requests(merchant_tenant(merchant.merchant_id), [request_id])
-        return request_view(Request.model_validate(answer.snapshot), await desk.viewed(jobs))
+        alternatives = await reading.alternatives(merchant.merchant_id, [request_id])
+        request = Request.model_validate(answer.snapshot)
+        return request_view(request, await desk.viewed(jobs), alternatives.get(request_id, []))
 
     @router.post("/partners/{partner_id}/block", response_model=Blocked, responses=ASKED)
     async def block(partner_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:

@@ -2,6 +2,7 @@
 leak a comment.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -54,7 +55,8 @@ class RequestView(BaseModel):
 
 class JobView(BaseModel):
     """A job as its partner sees it. The merchant's address is not in it: the conversation is here. `pending` can still
-    be taken back; `conversation_over` tells that the merchant wants no more messages.
+    be taken back; `conversation_over` tells that the merchant wants no more messages. `others` is the number of further
+    partners who had got the same request when this one did.
     """
 
     job_id: UUID
@@ -75,6 +77,7 @@ class JobView(BaseModel):
     review_asked_at: datetime | None
     access: StoreAccess | None
     conversation_over: bool
+    others: int
     request: RequestView
 
 
@@ -113,8 +116,18 @@ class MerchantJobView(BaseModel):
     blocked: bool
 
 
+class AlternativeView(BaseModel):
+    """Another partner who could take a request; `slug` names its public profile."""
+
+    partner_id: UUID
+    name: str
+    slug: str
+
+
 class MerchantRequestView(BaseModel):
-    """A request as its merchant sees it, with the partners who have introduced themselves, or whom it asked by name."""
+    """A request as its merchant sees it, with the partners who have introduced themselves, or whom it asked by name.
+    `alternatives` could do the work of a partner that was asked by name and has not taken it, the best first.
+    """
 
     request_id: UUID
     version: int
@@ -126,6 +139,7 @@ class MerchantRequestView(BaseModel):
     submitted_at: datetime
     confirmed_at: datetime | None
     jobs: list[MerchantJobView]
+    alternatives: list[AlternativeView]
 
 
 class Entry(BaseModel):
@@ -232,12 +246,16 @@ def merchant_view(job: Job, partner: Partner | None) -> MerchantJobView:
     )
 
 
-def request_view(request: Request, jobs: list[MerchantJobView]) -> MerchantRequestView:
+def request_view(request: Request, jobs: list[MerchantJobView], alternatives: Iterable[Partner]) -> MerchantRequestView:
     details = request.details
     return MerchantRequestView(
         **request.model_dump(include={"request_id", "version", "status", "submitted_at", "confirmed_at"}),
         **details.model_dump(include={"kind", "service", "title", "requirements"}),
         jobs=jobs,
+        alternatives=[
+            AlternativeView(partner_id=one.partner_id, name=one.profile.name, slug=one.profile.slug)
+            for one in alternatives
+        ],
     )
 
 

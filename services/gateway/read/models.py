@@ -5,12 +5,12 @@ the topics, and takes its list from here.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from services.gateway.read import deliveries, projections, search_index
+from services.gateway.read import deliveries, explanations, projections, search_index
 from shared.consumer import Handler, Received
 from shared.mongo import Database
 from shared.projection import Projection, Write
 from shared.service import Service
-from shared.topics import JOB_EVENTS, LEAD_EVENTS, MAILS, PARTNERS, REQUESTS, STANDINGS, Topic
+from shared.topics import JOB_EVENTS, LEAD_EVENTS, MAILS, MATCHES, PARTNERS, REQUESTS, STANDINGS, Topic
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ READ_MODELS = (
     ReadModel("gateway.jobs", JOB_EVENTS, (projections.JOBS, projections.TIMELINE), _projected(projections.on_job)),
     ReadModel("gateway.standings", STANDINGS, (projections.STANDINGS,), _projected(projections.on_standing)),
     ReadModel("gateway.leads", LEAD_EVENTS, (projections.LEADS,), _projected(projections.on_lead)),
+    ReadModel(
+        "gateway.matches",
+        MATCHES,
+        (explanations.EXPLANATIONS, explanations.ALTERNATIVES),
+        _projected(explanations.on_match),
+    ),
     ReadModel("gateway.mails", MAILS, (deliveries.DELIVERIES,), _projected(deliveries.on_mail)),
     ReadModel("gateway.search", JOB_EVENTS, (search_index.SEARCH, search_index.WORDS), search_index.Indexing),
 )
@@ -45,5 +51,6 @@ def read_models(service: Service) -> None:
     service.prepares(lambda: projections.prepare(database))
     service.prepares(lambda: search_index.prepare(database))
     service.prepares(lambda: deliveries.prepare(database))
+    service.prepares(lambda: explanations.prepare(database))
     for model in READ_MODELS:
         service.hears(model.group, [model.topic], model.handler(database))

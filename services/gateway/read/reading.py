@@ -9,6 +9,7 @@ from uuid import UUID
 from services.gateway.api.views import MERCHANT_SEES, PARTNER_NEVER_SEES, TALK, Entry, entry
 from services.gateway.read.cursors import cursor_of, place_of, words_of
 from services.gateway.read.deliveries import DELIVERIES, Delivery, delivery
+from services.gateway.read.explanations import ALTERNATIVES, EXPLANATIONS, Explanation, explanation
 from services.gateway.read.inbox import behind, job_of
 from services.gateway.read.projections import JOBS, LEADS, PARTNERS, REQUESTS, STANDINGS, TIMELINE
 from services.gateway.read.tenants import Query
@@ -37,6 +38,12 @@ class LeadsPage:
     next_cursor: str | None
 
 
+@dataclass(frozen=True)
+class ExplanationsPage:
+    explanations: list[Explanation]
+    next_cursor: str | None
+
+
 class Reading:
     def __init__(self, database: Database) -> None:
         self._jobs = database[JOBS]
@@ -46,6 +53,8 @@ class Reading:
         self._standings = database[STANDINGS]
         self._requests = database[REQUESTS]
         self._leads = database[LEADS]
+        self._explanations = database[EXPLANATIONS]
+        self._alternatives = database[ALTERNATIVES]
 
     async def job(self, tenant: Query, job_id: UUID, min_version: int = 0) -> Job:
         """One job of the tenant, at `min_version` or later. Raises `Problem` 404, also for somebody else's job; 503
@@ -109,6 +118,24 @@ class Reading:
         """One lead of the partner. Raises `Problem` 404."""
         found = await _at_version(self._leads, {"_id": lead_id, "partner_id": partner_id}, 0, "lead")
         return Lead.model_validate(found["lead"])
+
+    async def explanations(self, tenant: Query, sought: Query, cursor: str | None) -> ExplanationsPage:
+        """Why matching has asked the tenant, or has not, newest first."""
+        documents, next_cursor = await _page(self._explanations, {"$and": [tenant, sought]}, "at", cursor)
+        return ExplanationsPage([explanation(document) for document in documents], next_cursor)
+
+    async def alternatives(self, merchant_id: UUID, request_ids: Sequence[UUID]) -> dict[UUID, list[Partner]]:
+        """Who else could take the merchant's requests that nobody has taken, the best first, by request: those whose
+        profile can be seen.
+        """
+        mine = {"merchant_id": merchant_id, "_id": {"$in": list(request_ids)}}
+        offered = {one["_id"]: one["alternatives"] async for one in self._alternatives.find(mine)}
+        partners = await self.partners([partner_id for some in offered.values() for partner_id in some])
+        shown = {partner_id: one for partner_id, one in partners.items() if one.profile.published}
+        return {
+            request_id: [shown[partner_id] for partner_id in some if partner_id in shown]
+            for request_id, some in offered.items()
+        }
 
     async def jobs_of_requests(self, tenant: Query, request_ids: Sequence[UUID]) -> list[Job]:
         """The tenant's jobs that came of these requests, the oldest first."""
