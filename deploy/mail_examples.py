@@ -13,6 +13,7 @@ SERVICE = "SEO"
 OFFER = {
     "partner_name": "Studio Hoshi",
     "kind": "match",
+    "others": 3,
     "service_name": SERVICE,
     "title": "Spring launch",
     "business": "We sell tea.",
@@ -67,6 +68,8 @@ MATCHED = {
     "further": False,
     "hours": 48,
 }
+UNMATCHED = {"recipient_name": "Mia", "title": "Spring launch", "service_name": SERVICE, "alternatives": []}
+OTHERS = [{"name": "Atelier Lou", "slug": "atelier-lou"}, {"name": "星デザイン", "slug": "hoshi-design"}]
 
 
 def access_step(step: store_access.Step, *, to_merchant: bool) -> dict[str, Any]:
@@ -84,7 +87,9 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
     "sign_in": ("sign_in", {"name": "Aiko", "minutes": 15}),
     "sign_in, one minute": ("sign_in", {"name": "Aiko", "minutes": 1}),
     "new_job, matched": ("new_job", OFFER),
-    "new_job, direct, no budget": ("new_job", {**OFFER, "kind": "direct", "budget": None}),
+    "new_job, one other": ("new_job", {**OFFER, "others": 1}),
+    "new_job, nobody else": ("new_job", {**OFFER, "others": 0}),
+    "new_job, direct, no budget": ("new_job", {**OFFER, "kind": "direct", "others": 0, "budget": None}),
     "reminder": ("reminder", {**REMINDER, "hours_left": 24}),
     "reminder, last hour": ("reminder", {**REMINDER, "hours_left": 1}),
     "partner_replied, first": ("partner_replied", {**REPLY, "partner_name": "Studio Hoshi", "first": True}),
@@ -135,13 +140,7 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
     **{
         f"unmatched, {reason}, {'named' if named else 'matched'}": (
             "unmatched",
-            {
-                "recipient_name": "Mia",
-                "title": "Spring launch",
-                "service_name": SERVICE,
-                "reason": reason,
-                "named": named,
-            },
+            {**UNMATCHED, "reason": reason, "named": named},
         )
         for reason, named in (
             ("nobody_eligible", False),
@@ -150,6 +149,14 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
             ("nobody_answered", True),
         )
     },
+    "unmatched, with others who could": (
+        "unmatched",
+        {**UNMATCHED, "reason": "partner_unavailable", "named": True, "alternatives": OTHERS},
+    ),
+    "unmatched, expired, with one other who could": (
+        "unmatched",
+        {**UNMATCHED, "reason": "nobody_answered", "named": True, "alternatives": OTHERS[:1]},
+    ),
     "merchant_replied, a burst": (
         "merchant_replied",
         {

@@ -11,7 +11,7 @@ from services.notifications.mail import (
     mails_for_partner,
 )
 from services.notifications.outbox import Outbox
-from services.notifications.prospects import mails_for_lead, mails_for_match
+from services.notifications.prospects import alternatives, mails_for_lead, mails_for_match
 from services.notifications.teams import Teams
 from shared.clock import Clock
 from shared.consumer import Received
@@ -54,7 +54,10 @@ class Handlers:
         )
 
     async def on_matches(self, batch: Sequence[Received]) -> None:
-        await self._queue(mail for received in _news(batch) for mail in mails_for_match(received.record))
+        """What a mail offers instead is no reason to wait: whoever is not known yet is left out."""
+        news = _news(batch)
+        partners = await self._teams.known({one for received in news for one in alternatives(received.record)})
+        await self._queue(mail for received in news for mail in mails_for_match(received.record, partners))
 
     async def on_sign_ins(self, batch: Sequence[Received]) -> None:
         await self._queue(mail_for_sign_in(received.record, self._minutes) for received in _news(batch))

@@ -1,7 +1,9 @@
 """Who is told of prospects and of matching: the partner who gets a lead, and whoever asked for help. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from services.notifications import words
 from services.notifications.envelope import (
@@ -42,8 +44,15 @@ def mails_for_lead(event: LeadEvent, partner: Partner) -> list[Mail]:
     return []
 
 
-def mails_for_match(event: MatchEvent) -> list[Mail]:
-    """What matching has to say to whoever asked. A merchant hears of its partners when they write."""
+def alternatives(event: MatchEvent) -> tuple[UUID, ...]:
+    """Whom the event offers in place of a partner that was asked by name, the best first."""
+    return event.fact.alternatives if isinstance(event.fact, RequestUnmatched) else ()
+
+
+def mails_for_match(event: MatchEvent, partners: Mapping[UUID, Partner] = MappingProxyType({})) -> list[Mail]:
+    """What matching has to say to whoever asked. A merchant hears of its partners when they write. `partners` are those
+    of the event's alternatives that are known.
+    """
     details, fact = event.snapshot.details, event.fact
     to = _asker(details)
     about = words.about_request(details, to)
@@ -59,7 +68,13 @@ def mails_for_match(event: MatchEvent) -> list[Mail]:
             }
             return [mail_because_of(event, "lead_matched", to, HELPED_LINK, values)]
         case RequestUnmatched() if fact.reason in TOLD_REASONS and not _was_declined(event.snapshot):
-            values = {**about, "reason": fact.reason, "named": details.kind.names_a_partner}
+            offered = [partners[partner_id] for partner_id in fact.alternatives if partner_id in partners]
+            values = {
+                **about,
+                "reason": fact.reason,
+                "named": details.kind.names_a_partner,
+                "alternatives": words.profiles(offered),
+            }
             return [mail_because_of(event, "unmatched", to, DIRECTORY_LINK, values)]
     return []
 

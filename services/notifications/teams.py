@@ -30,14 +30,18 @@ class Teams:
         """Take note of partners as they are now."""
         await self._projection(batch)
 
+    async def known(self, ids: Collection[UUID]) -> dict[UUID, Partner]:
+        """Those of these partners that are known by now."""
+        cursor = self._teams.find({"_id": {"$in": list(ids)}})
+        return {document["_id"]: _partner(document) async for document in cursor}
+
     async def of(self, ids: Collection[UUID], now: datetime) -> dict[UUID, Partner]:
         """The partners with these ids.
 
         `partners` and `jobs.events` are read at their own pace, so a partner may be missing for a moment: raises
         Transient for a minute after it was first missed, and Invalid when it has had its time to appear.
         """
-        cursor = self._teams.find({"_id": {"$in": list(ids)}})
-        found = {document["_id"]: _partner(document) async for document in cursor}
+        found = await self.known(ids)
         missing = [partner_id for partner_id in ids if partner_id not in found]
         # Only what was asked for: jobs and leads are heard side by side, and each waits for partners of its own.
         others = {partner_id: at for partner_id, at in self._missed.items() if partner_id not in ids}

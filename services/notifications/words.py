@@ -32,6 +32,7 @@ def offer(job: Job, locale: Locale) -> Values:
     details = job.details
     return {
         "kind": details.kind.value,
+        "others": job.others,
         "store_url": details.merchant.store_url,
         "deadline": moment(job.deadline, locale),
         **wanted(details, locale),
@@ -73,6 +74,11 @@ def about_request(details: RequestDetails, recipient: Recipient) -> Values:
         "title": details.title,
         "service_name": service_name(details.service, recipient.locale),
     }
+
+
+def profiles(partners: Iterable[Partner]) -> list[Values]:
+    """Their names, and what their profiles' addresses end with: of those whose profile can be seen."""
+    return [{"name": one.profile.name, "slug": one.profile.slug} for one in partners if one.profile.published]
 
 
 def said(text: str, attachments: Iterable[Attachment] = ()) -> Values:

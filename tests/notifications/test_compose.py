@@ -19,7 +19,7 @@ from shared.contracts.base import Locale
 from shared.contracts.leads import LeadReviewRequested
 from shared.contracts.matching import RequestUnmatched
 from shared.contracts.partners import PartnerChanged, Role
-from shared.contracts.requests import RequestSubmitted, merchant_id_of
+from shared.contracts.requests import RequestKind, RequestSubmitted, merchant_id_of
 from shared.links import BadLink, Links, Purpose
 from shared.settings import Settings
 from tests.builders import (
@@ -151,6 +151,24 @@ def test_who_is_with_nobody_is_shown_the_directory() -> None:
     of = details(locale=Locale.JA)
     (mail,) = mails_for_match(a_match(RequestUnmatched(details=of, reason="nobody_eligible"), of))
     assert link_in(composed(mail), "http://leads/") == ("http://leads/ja/partners", "")
+
+
+def test_others_who_could_are_shown_with_their_profiles_in_the_readers_language() -> None:
+    of, lou = details(RequestKind.DIRECT, locale=Locale.FR), a_partner("Atelier Lou")
+    fact = RequestUnmatched(details=of, reason="partner_unavailable", alternatives=(lou.partner_id,))
+    (mail,) = mails_for_match(a_match(fact, of), {lou.partner_id: lou})
+    text = composed(mail).get_body(("plain",)).get_content()
+    assert "Ce partenaire propose le même service" in text
+    assert "\r\n> Atelier Lou\r\nhttp://leads/fr/partners/atelier-lou\r\n" in text
+
+
+@pytest.mark.parametrize("template", ["new_job", "unmatched"])
+def test_a_mail_that_was_queued_by_an_older_version_can_still_be_written(template: str) -> None:
+    values = next(values for of, values in MAILS.values() if of == template)
+    older = {name: value for name, value in values.items() if name not in {"others", "alternatives"}}
+    text = composed(example(template, older, Locale.EN)).get_body(("plain",)).get_content()
+    assert "only partner who was asked" not in text
+    assert "Spring launch" in text
 
 
 @pytest.mark.parametrize("locale", Locale)

@@ -115,6 +115,11 @@ def test_a_mails_words_are_in_its_readers_language() -> None:
     assert [mail.values["service_name"] for mail in mails] == ["ストアの移行", "Migration de boutique"]
 
 
+def test_a_new_job_says_how_many_others_were_asked() -> None:
+    (mail, _) = mails_for_job(an_event(CREATED, a_job(others=3)), a_partner(members=OWNERS))
+    assert mail.values["others"] == 3
+
+
 @pytest.mark.parametrize("hours", [24, 6])
 def test_a_reminder_says_how_many_hours_are_left(hours: int) -> None:
     due = NOW + WINDOW - hours * HOUR

@@ -12,7 +12,7 @@ from services.notifications.teams import Teams
 from shared.consumer import REPLAY_HEADER
 from shared.contracts.base import Locale, derived_id
 from shared.contracts.leads import LeadReviewed, LeadReviewRequested
-from shared.contracts.matching import Answer, AnswerNoted, Asked, MatchClosed, RequestUnmatched
+from shared.contracts.matching import Answer, AnswerNoted, Asked, MatchClosed, RequestUnmatched, WavePostponed
 from shared.contracts.partners import MailTopic, PartnerChanged, Role
 from shared.contracts.requests import RequestKind
 from shared.failures import Invalid, Transient
@@ -104,6 +104,35 @@ def test_whoever_asked_is_told_that_nobody_was_found(kind: RequestKind, reason: 
     assert (mail.values["reason"], mail.values["named"]) == (reason, kind.names_a_partner)
 
 
+@pytest.mark.parametrize("kind", [RequestKind.DIRECT, RequestKind.CONTACT])
+def test_whoever_asked_by_name_is_told_who_else_could_the_best_first(kind: RequestKind) -> None:
+    of = asked(kind) if kind.is_prospects else details(kind)
+    lou, max_, hidden = a_partner("Atelier Lou"), a_partner("Max"), a_partner("Hidden", published=False)
+    known = {one.partner_id: one for one in (lou, max_, hidden)}
+    offered = (max_.partner_id, derived_id("nobody"), hidden.partner_id, lou.partner_id)
+    fact = RequestUnmatched(details=of, reason="partner_unavailable", alternatives=offered)
+    (mail,) = mails_for_match(a_match(fact, of), known)
+    assert mail.values["alternatives"] == [
+        {"name": "Max", "slug": "max"},
+        {"name": "Atelier Lou", "slug": "atelier-lou"},
+    ]
+
+
+async def test_a_mail_does_not_wait_for_alternatives_that_are_not_known_yet() -> None:
+    database = MemoryDatabase()
+    teams = Teams(database)
+    handlers = Handlers(Outbox(database), teams, ManualClock(NOW), sign_in_minutes=30)
+    lou = a_partner("Atelier Lou")
+    fact = PartnerChanged(profile=lou.profile, preferences=lou.preferences, members=lou.members)
+    await teams.learn([received(an_event(fact, lou, subject=lou.partner_id), topic="partners")])
+    of = details(RequestKind.DIRECT)
+    offered = (derived_id("nobody"), lou.partner_id)
+    unmatched = RequestUnmatched(details=of, reason="partner_unavailable", alternatives=offered)
+    await handlers.on_matches([received(a_match(unmatched, of), topic="matches")])
+    (mail,) = database["mails"].documents.values()
+    assert [one["name"] for one in mail["values"]["alternatives"]] == ["Atelier Lou"]
+
+
 def test_a_prospect_that_is_with_some_partners_is_not_told_that_there_is_nobody_else() -> None:
     of = asked()
     assert mails_for_match(a_match(RequestUnmatched(details=of, reason="nobody_else"), of)) == []
@@ -123,7 +152,7 @@ def test_a_merchant_whose_partner_has_declined_is_not_told_twice() -> None:
 
 def test_nobody_is_told_of_anything_else() -> None:
     of = asked()
-    for fact in (AnswerNoted(partner_id=PARTNER_ID, answer=Answer.REPLIED), MatchClosed()):
+    for fact in (AnswerNoted(partner_id=PARTNER_ID, answer=Answer.REPLIED), MatchClosed(), WavePostponed()):
         assert mails_for_match(a_match(fact, of)) == []
 
 

@@ -40,6 +40,8 @@ def hostile(values: dict[str, Any], words: str = HOSTILE) -> dict[str, Any]:
     written = {key: words if value and key in NAMES | TEXTS else value for key, value in values.items()}
     if "files" in values:
         written["files"] = [words for _ in values["files"]]
+    if "alternatives" in values:
+        written["alternatives"] = [{**one, "name": words} for one in values["alternatives"]]
     if "parts" in values:
         written["parts"] = [hostile(part, words) for part in values["parts"]]
     return written
@@ -50,8 +52,9 @@ def _filled(template: str, values: dict[str, Any]) -> dict[str, Any]:
     return filled(mail, LINK, UNSUBSCRIBE if kind_of(template).refused_as else "")
 
 
-def links(template: str) -> set[str]:
-    return {LINK, UNSUBSCRIBE} if kind_of(template).refused_as else {LINK}
+def links(template: str, values: dict[str, Any]) -> set[str]:
+    profiles = {f"{LINK}/{one['slug']}" for one in values.get("alternatives", ())}
+    return {LINK, *profiles, *([UNSUBSCRIBE] if kind_of(template).refused_as else [])}
 
 
 def subject(template: str, values: dict[str, Any], locale: Locale) -> str:
@@ -99,13 +102,16 @@ def test_both_forms_say_what_the_mail_is_about_and_where_to_go(
 ) -> None:
     plain, page = text(template, values, locale), Parsed(html(template, values, locale))
     assert f"\n{LINK}\n" in plain
-    assert page.references == links(template)
+    assert page.references == links(template, values)
     assert page.lang == locale
     if template != "confirm_request":
         for key in (NAMES | TEXTS) & values.keys():
             for line in filter(None, (values[key] or "").splitlines()):
                 assert line in plain
                 assert line in page.text
+    for one in values.get("alternatives", ()):
+        assert f"\n> {one['name']}\n{LINK}/{one['slug']}\n" in plain
+        assert one["name"] in page.text
     for name in values.get("files", ()):
         assert f"\n> {name}\n" in plain
         assert name in page.text
@@ -134,7 +140,7 @@ def test_a_mail_asks_for_nothing_from_elsewhere(template: str, values: dict[str,
 def test_a_strangers_words_stay_words_in_html(template: str, values: dict[str, Any], locale: Locale) -> None:
     page = Parsed(html(template, hostile(values), locale))
     assert page.tags == Parsed(html(template, values, locale)).tags
-    assert page.references == links(template)
+    assert page.references == links(template, values)
     if template != "confirm_request" and hostile(values) != values:
         assert "<script>alert(1)</script> {{7*7}} {% raw %} %(x)s </mj-text>" in page.text
         assert "&lt;b&gt;" in page.text
@@ -144,7 +150,7 @@ def test_a_strangers_words_stay_words_in_html(template: str, values: dict[str, A
 @every_mail
 def test_a_strangers_lines_cannot_pass_for_ours_in_text(template: str, values: dict[str, Any], locale: Locale) -> None:
     written = hostile(values)
-    for one in (written, *written.get("parts", ())):
+    for one in (written, *written.get("parts", ()), *written.get("alternatives", ())):
         for name in NAMES & one.keys():
             one[name] = "Aiko\r\nSTRANGER"
     # A name stands inside one of our sentences, on its line; everything else is quoted.
