@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up once test check format chaos bench bench-inbox messages requirements clean
+.PHONY: help setup demo up once test check format chaos bench bench-inbox bench-matching simulate messages requirements clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ bench: $(READY) ## commands per second and round trips, as ratios within one run
 
 bench-inbox: $(READY) ## lists and searches in 100,000 jobs, as ratios to the bare queries (about ten minutes)
 	@$(BIN)/python -m deploy.bench.inbox
+
+bench-matching: $(READY) ## 100,000 partners: memory, selections, changes and live requests (about five minutes)
+	@$(BIN)/python -m deploy.bench.matching
+
+simulate: $(READY) ## a made-up market under ours and simpler ways to match, with plots in .jobwire/simulation
+	@$(BIN)/python -m deploy.simulation --seeds 101-106 --processes 2 --out .jobwire/simulation
 
 messages: $(READY) ## collect new strings into the catalogues
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-wrap --sort-by-file --add-location=file --project=Jobwire --version=1 -o shared/locale/jobwire.pot .

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     """After this long a prospect's request goes to the next partners, unless somebody is helping already."""
     partners_per_wave: int = Field(4, ge=1)
     waves: int = Field(3, ge=1)
-    wanted_answers: int = Field(2, ge=1)
+    wanted_answers: int = Field(3, ge=1)
     """While fewer answers than this are likely, a merchant's request goes to further partners."""
     check_after_seconds: tuple[int, ...] = (24 * 3600, 48 * 3600)
     """So long after each wave it is looked whether enough answers are still likely; declines are looked at at once."""

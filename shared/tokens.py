@@ -73,7 +73,14 @@ def fold(text: str) -> str:
 
 def tokens_of(text: str, mark: str = "") -> list[str]:
     """Each token once, with `mark` before it: words, and the characters and pairs of runs without spaces."""
-    return list(dict.fromkeys(mark + token for part in _PARTS.finditer(fold(text)) for token in _tokens(part)))
+    found: list[str] = []
+    for run, word in _PARTS.findall(fold(text)):
+        if word:
+            found.append(word[:LONGEST])
+        else:
+            found += run
+            found += _pairs(run)
+    return list(dict.fromkeys([mark + token for token in found] if mark else found))
 
 
 def words_of(text: str) -> set[str]:

@@ -21,7 +21,7 @@ def match_command(  # noqa: PLR0913, PLR0917 - options
     weights: Annotated[str, typer.Option("--weights", help="A file of weights instead of the standard ones.")] = "",
     partners: Annotated[int, typer.Option("--partners", min=1, help="Partners asked at once.")] = 4,
     waves: Annotated[int, typer.Option("--waves", min=1, help="How often others are asked.")] = 3,
-    wanted: Annotated[int, typer.Option("--wanted", min=1, help="Others are asked while fewer are likely.")] = 2,
+    wanted: Annotated[int, typer.Option("--wanted", min=1, help="Others are asked while fewer are likely.")] = 3,
     confirmed_only: Annotated[
         bool, typer.Option("--confirmed-only", help="Wait for RequestConfirmed, as the service does.")
     ] = False,

@@ -156,6 +156,7 @@ def _environ(endpoints: Endpoints) -> dict[str, str]:
         "JOBWIRE_PARTITIONS": str(LOCAL_PARTITIONS),
         "JOBWIRE_SECRET_KEYS": _local_key(),
         "PYTHONUNBUFFERED": "1",
+        "OPENBLAS_NUM_THREADS": "1",
     }
     return {**defaults, **os.environ, **endpoints.environ()}
 

@@ -10,7 +10,7 @@ of a float32. So neither the order of the rows nor how a matrix library adds the
 read the topics in another order chooses the same partners.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching import learning
+from services.matching.seen import SeenPartner
 from services.matching.texts import DIMENSIONS, direction, on_grid
 from shared.contracts.base import Locale
-from shared.contracts.matching import ServiceStanding, StandingChanged
+from shared.contracts.matching import Evidence, StandingChanged
 from shared.contracts.partners import Offer, Partner, Preferences
 from shared.contracts.requests import RequestDetails
 
@@ -33,6 +34,7 @@ SPEAKS = {locale: 1 << bit for bit, locale in enumerate(Locale, start=7)}
 """What must be true of a partner, one bit each: who is eligible has all that a request needs (`needed`)."""
 
 TIME, QUALITY, ANSWERS, CRAFT = range(4)
+_SPOKEN = {locale.value: bit for locale, bit in SPEAKS.items()}
 LANGUAGE = {locale: column for column, locale in enumerate(Locale, start=4)}
 BASE = 4 + len(LANGUAGE)
 SLOPE = BASE + learning.SORTS
@@ -47,10 +49,12 @@ PRIOR_REPLIES, PRIOR_REPLY_SECONDS = 2.0, 24 * 3600.0
 """What a newcomer is taken to be: the priors' weights are counts of imagined jobs, reviews and replies."""
 SLOW_REPLY_SECONDS = 72 * 3600.0
 SLOW_LEAD_DAYS = 30.0
-JOBS_A_WEEK = 5.0
+JOBS_A_WEEK = 14.0
 """What a partner can do that has not said how much it wants."""
 LEAST_WANTED = 0.5
 LEAST_PRESENT = 0.25
+FEW_OFFERS = 3.0
+"""A partner that has had fewer lately cannot have had too many, nor have shown that it has no room."""
 NEVER = date.max.toordinal()
 RECENT = 8
 """Days whose new jobs are kept: one more than the week that `jobs_per_week` counts."""
@@ -58,6 +62,9 @@ RECENT = 8
 _FADED = np.array([0.5 ** (age / learning.HALF_LIFE_DAYS) for age in range(learning.OLDEST_DAYS + 1)] + [0.0])
 _FADED_EXPOSURE = np.array([0.5 ** (age / learning.EXPOSURE_HALF_LIFE_DAYS) for age in range(721)] + [0.0])
 """Looked up, not computed: vectorised powers differ in the last digit between a whole column and a piece of it."""
+
+
+_LISTED = np.uint32(OFFERED | PUBLISHED | VISIBLE)
 
 
 def needed(details: RequestDetails) -> int:
@@ -82,14 +89,10 @@ class Columns:
         self._kinds = {name: kind if isinstance(kind, tuple) else (kind, 0) for name, kind in kinds.items()}
         self.size = 0
         self._room = 0
-        self._at: dict[str, Array] = {}
         self._grow(16)
 
     def __getattr__(self, name: str) -> Array:
-        try:
-            return self._at[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        raise AttributeError(name)  # columns are plain attributes; this tells their type
 
     def add(self) -> int:
         """One row more, of zeros: its number."""
@@ -100,20 +103,31 @@ class Columns:
 
     @property
     def bytes(self) -> int:
-        return sum(array.nbytes for array in self._at.values())
+        return sum(getattr(self, name).nbytes for name in self._kinds)
 
     def _grow(self, room: int) -> None:
         for name, (kind, width) in self._kinds.items():
             wider = np.zeros((room, width) if width else room, kind)
-            if name in self._at:
-                wider[: self.size] = self._at[name][: self.size]
-            self._at[name] = wider
+            if self.size:
+                wider[: self.size] = getattr(self, name)[: self.size]
+            setattr(self, name, wider)
         self._room = room
 
 
 def _partner_columns() -> Columns:
     whole = ("main", "services", "away_first", "away_last", "open_limit", "week_limit", "open_jobs", "as_of")
-    counts = ("exposure", "accepted", "against", "in_time", "expired", "replied", "reply_seconds", "reviews", "ratings")
+    counts = (
+        "exposure",
+        "busy",
+        "accepted",
+        "against",
+        "in_time",
+        "expired",
+        "replied",
+        "reply_seconds",
+        "reviews",
+        "ratings",
+    )
     return Columns(
         version="i8",
         standing="i8",
@@ -127,7 +141,7 @@ def _partner_columns() -> Columns:
 
 
 def _slice_columns() -> Columns:
-    by_sort = ("accepted", "trials", "against")
+    by_sort = ("accepted", "trials", "against", "beyond")
     return Columns(
         number="i4",
         lot="u8",
@@ -135,8 +149,10 @@ def _slice_columns() -> Columns:
         flags="u4",
         text="u4",
         currency="u1",
+        exposed="i4",
+        wanted="i4",
         table=("f4", COLUMNS),
-        **dict.fromkeys(("price", "lead", "load", "reviews", "ratings", "here", "against_here"), "f4"),
+        **dict.fromkeys(("price", "lead", "load", "reviews", "ratings", "elsewhere"), "f4"),
         **dict.fromkeys(by_sort, ("f2", learning.SORTS)),  # three digits of a faded count are plenty
     )
 
@@ -150,24 +166,25 @@ class Slice:
         self._row_of = np.zeros(0, np.int32)
         self._dirty: set[int] = set()
         self._day = 0
-        self._means: dict[int, float] = {}
-        self._load: float | None = None
+        self._counts = np.zeros((2, learning.SORTS), np.int64)
+        self._exposed = self._wanted = 0
 
-    def row(self, number: int, lot: int) -> int:
-        """The partner's row, made if there is none."""
-        row = self.row_of(number)
-        if row is None:
-            if number >= len(self._row_of):
-                self._row_of = np.append(self._row_of, np.full(number + 1024, -1, np.int32)[len(self._row_of) :])
-            row = self._row_of[number] = self.columns.add()
-            self.columns.number[row] = number
-            self.columns.lot[row] = lot
-        self._dirty.add(row)
+    def add(self, number: int, lot: int) -> int:
+        """A row for a partner that has none."""
+        if number >= len(self._row_of):
+            self._row_of = np.append(self._row_of, np.full(number + 1024, -1, np.int32)[len(self._row_of) :])
+        row = self.columns.add()
+        self._row_of[number] = row
+        self.columns.number[row] = number
+        self.columns.lot[row] = lot
         return row
+
+    def changed(self, row: int) -> None:
+        self._dirty.add(row)
 
     def row_of(self, number: int) -> int | None:
         """The partner's row, if it has one."""
-        row = int(self._row_of[number]) if number < len(self._row_of) else -1
+        row: int = self._row_of.item(number) if number < len(self._row_of) else -1
         return row if row >= 0 else None
 
     @property
@@ -182,39 +199,34 @@ class Slice:
             rows = np.fromiter(self._dirty, np.int64, len(self._dirty))
         else:
             return
-        self._day = day
+        if day != self._day:
+            self._day = day
+            self._counts = self._counted(rows).sum(axis=1)
         self._dirty.clear()
-        self._means.clear()
-        self._load = None
         self._derive(rows)
+
+    def count(self, number: int, sign: int) -> None:
+        """Take what is known of a partner's answers into the means of everybody, or out of them before it changes."""
+        row = self.row_of(number)
+        if row is not None:
+            self._counts += sign * self._counted(np.array([row]))[:, 0]
 
     def mean(self, sort: int) -> float:
         """The share of this sort of job that was replied to, over everybody here, faded to the day."""
-        known = self._means.get(sort)
-        if known is None:
-            accepted, trials = self._counted("accepted"), self._counted("trials")
-            wide = (accepted.sum() + learning.K_MEAN * learning.PRIOR_CHANCE) / (trials.sum() + learning.K_MEAN)
-            for one in range(learning.SORTS):
-                self._means[one] = float((accepted[one] + learning.K_MEAN * wide) / (trials[one] + learning.K_MEAN))
-            known = self._means[sort]
-        return known
+        accepted, trials = self._counts / _WHOLE
+        wide = (accepted.sum() + learning.K_MEAN * learning.PRIOR_CHANCE) / (trials.sum() + learning.K_MEAN)
+        return float((accepted[sort] + learning.K_MEAN * wide) / (trials[sort] + learning.K_MEAN))
 
     def mean_load(self) -> float:
         """What matching has sent to everybody here, over what they all can and want to do: a load of 1 share."""
-        if self._load is None:
-            c, of = self.columns, self._partners
-            numbers = c.number[: c.size][c.flags[: c.size] & (OFFERED | PUBLISHED | VISIBLE) > VISIBLE]
-            exposed, wanted = _exposure(of, numbers, self._day), _wanted(of, numbers, self._day)
-            total = _whole(wanted).sum()
-            self._load = float(_whole(exposed).sum() / total) if total else 0.0
-        return self._load
+        return self._exposed / self._wanted if self._wanted else 0.0
 
     def certainty(self, rows: Array, sort: int) -> Array:
         """How many answers a prediction stands on: those about this sort of job, and half the service's others."""
         c = self.columns
-        near = c.accepted[rows, sort].astype(np.float64) + c.against[rows, sort]
-        here = c.here[rows] + c.against_here[rows]
-        return (near + np.maximum(here - near, 0) / 2) * _faded(self._partners, c.number[rows], self._day)
+        counts = c.accepted[rows].astype(np.float64) + c.against[rows]
+        near = counts[:, sort]
+        return (near + (counts.sum(axis=1) - near) / 2) * _faded(self._partners, c.number[rows], self._day)
 
     def reply_seconds(self, rows: Array) -> Array:
         return _reply_seconds(self._partners, self.columns.number[rows])
@@ -222,10 +234,11 @@ class Slice:
     def exposures(self, rows: Array) -> Array:
         return _exposure(self._partners, self.columns.number[rows], self._day)
 
-    def _counted(self, name: str) -> Array:
+    def _counted(self, rows: Array) -> Array:
+        """Replies and answers of these rows, faded to the day, in whole parts: (2, rows, sorts)."""
         c = self.columns
-        kept = _faded(self._partners, c.number[: c.size], self._day)
-        return _whole(getattr(c, name)[: c.size] * kept[:, None]).sum(axis=0) / _WHOLE
+        kept = _faded(self._partners, c.number[rows], self._day)[:, None]
+        return np.stack([_whole(c.accepted[rows] * kept), _whole(c.trials[rows] * kept)])
 
     def _derive(self, rows: Array) -> None:
         c, of = self.columns, self._partners
@@ -237,17 +250,27 @@ class Slice:
         )
         c.flags[rows] = flags | np.where(away, 0, PRESENT).astype(np.uint32) | np.where(full, 0, HAS_ROOM)
 
-        kept = _faded(of, numbers, self._day)
-        trials = (of.accepted[numbers] + of.against[numbers]) * kept + learning.K_PARTNER
-        base, slope = of.accepted[numbers] * kept / trials, learning.K_PARTNER / trials
-        trials = (c.here[rows] + c.against_here[rows]) * kept + learning.K_SERVICE
-        base, slope = (c.here[rows] * kept + learning.K_SERVICE * base) / trials, learning.K_SERVICE * slope / trials
-        kept, base, slope = kept[:, None], base[:, None], slope[:, None]
-        trials = (c.accepted[rows] + c.against[rows]) * kept + learning.K_SORT
+        kept = _faded(of, numbers, self._day)[:, None]
+        accepted, against, beyond = c.accepted[rows] * kept, c.against[rows] * kept, c.beyond[rows] * kept
+        here = accepted.sum(axis=1, keepdims=True)
+        base, slope = _shrunk(
+            of.accepted[numbers, None] * kept - here,
+            (of.against[numbers] - c.elsewhere[rows])[:, None] * kept,
+            (0.0, 1.0),
+            learning.K_PARTNER,
+        )
+        others = here - accepted, beyond.sum(axis=1, keepdims=True) - beyond
+        base, slope = _shrunk(*others, (base, slope), learning.K_SERVICE)
         values = np.empty((len(numbers), TEXT))
-        values[:, BASE:SLOPE] = (c.accepted[rows] * kept + learning.K_SORT * base) / trials
-        values[:, SLOPE:TEXT] = learning.K_SORT * slope / trials
-        c.load[rows] = _exposure(of, numbers, self._day) / _wanted(of, numbers, self._day)
+        values[:, BASE:SLOPE], values[:, SLOPE:TEXT] = _shrunk(accepted, against, (base, slope), learning.K_SORT)
+        exposed, wanted = _exposure(of, numbers, self._day), _wanted(of, numbers, self._day)
+        c.load[rows] = exposed / wanted
+        listed = (c.flags[rows] & _LISTED) == _LISTED
+        for name, parts in (("exposed", _whole(exposed) * listed), ("wanted", _whole(wanted) * listed)):
+            column = getattr(self.columns, name)
+            total = getattr(self, f"_{name}") + int(parts.sum() - column[rows].sum(dtype=np.int64))
+            setattr(self, f"_{name}", total)
+            column[rows] = parts
 
         lead = 1.0 - np.minimum(c.lead[rows] / SLOW_LEAD_DAYS, 1.0)
         reply = 1.0 - np.minimum(_reply_seconds(of, numbers) / SLOW_REPLY_SECONDS, 1.0)
@@ -274,7 +297,7 @@ class Index:
         self.partners = _partner_columns()
         self.slices: dict[str, Slice] = {}
 
-    def put(self, partner: Partner) -> None:
+    def put(self, partner: Partner | SeenPartner) -> None:
         """Take over what a partner says of itself."""
         number, of = self._number(partner.partner_id), self.partners
         if partner.version <= of.version[number]:
@@ -286,48 +309,31 @@ class Index:
         of.services[number] = len(profile.services)
         self._limit(number, preferences)
         self._block(number, partner.blocked_by)
-        for offer in profile.services:
-            self._offer(number, offer)
-        self._say(number, " ".join((profile.name, profile.about, *profile.portfolio)))
-        offered = {offer.service for offer in profile.services}
-        for service in self._services[number]:
-            if service not in offered:
-                c, row = self._row(number, service)
-                c.offered[row] = 0
+        rows = [self._offered(number, offer) for offer in profile.services]
+        if len(self._services[number]) > len(rows):
+            rows += self._withdrawn(number, {offer.service for offer in profile.services})
+        self._say(rows, " ".join((profile.name, profile.about, *profile.portfolio)))
 
     def learn(self, standing: StandingChanged) -> None:
         """Take over what matching has learned of a partner."""
         number, of = self._number(standing.partner_id), self.partners
         if standing.version <= of.standing[number]:
             return
+        for service in self._services[number]:
+            self.slices[service].count(number, -1)
         of.standing[number] = standing.version
-        as_of = (standing.as_of or date.min).toordinal()
-        total = standing.total()
-        of.open_jobs[number], of.as_of[number], of.exposure[number] = standing.open_jobs, as_of, standing.exposure
-        of.reviews[number], of.ratings[number] = total.reviews, total.rating_sum
-        of.replied[number], of.reply_seconds[number] = total.replied, total.reply_seconds
-        of.accepted[number] = sum(one.accepted for one in standing.evidence)
-        of.against[number] = sum(one.against[0] for one in standing.evidence)
-        of.in_time[number] = sum(one.accepted + one.declined for one in standing.evidence)
-        of.expired[number] = sum(one.expired for one in standing.evidence)
-        recent = sorted(standing.received_on.items())[-RECENT:]
-        of.recent_days[number, : len(recent)] = [day.toordinal() for day, _ in recent]
-        of.recent_jobs[number] = 0
-        of.recent_jobs[number, : len(recent)] = [count for _, count in recent]
-        here = {service: ServiceStanding() for service in self._services[number]} | dict(standing.services)
-        for service, counts in here.items():
+        self._learn_of_all(number, standing)
+        evidence = _by_service(standing.evidence)
+        none = np.zeros((4, learning.SORTS))
+        for service in dict.fromkeys((*self._services[number], *standing.services)):
             c, row = self._row(number, service)
-            c.reviews[row], c.ratings[row] = counts.reviews, counts.rating_sum
-            for name in ("accepted", "trials", "against", "here", "against_here"):
-                getattr(c, name)[row] = 0
-        for one in standing.evidence:
-            c, row = self._row(number, one.service)
-            sort = learning.sort_of(one.band, one.kind.names_a_partner)
-            c.accepted[row, sort] += one.accepted
-            c.trials[row, sort] += one.accepted + one.declined + one.expired
-            c.against[row, sort] += one.against[2]
-            c.here[row] += one.accepted
-            c.against_here[row] += one.against[1]
+            here = standing.services.get(service)
+            c.reviews[row], c.ratings[row] = (here.reviews, here.rating_sum) if here else (0, 0)
+            elsewhere, counts = evidence.get(service, (0.0, none))
+            c.elsewhere[row] = elsewhere
+            c.accepted[row], c.trials[row], c.against[row], c.beyond[row] = counts
+        for service in self._services[number]:
+            self.slices[service].count(number, 1)
 
     def slice(self, service: str, day: int) -> Slice | None:
         """Who offers the service, derived for this day."""
@@ -381,27 +387,56 @@ class Index:
     def _lot(self, number: int) -> int:
         return int.from_bytes(self._ids[number][:8], "big")
 
+    def _learn_of_all(self, number: int, standing: StandingChanged) -> None:
+        """What is true of the partner whatever the service."""
+        of, total = self.partners, standing.total()
+        of.as_of[number] = (standing.as_of or date.min).toordinal()
+        of.open_jobs[number] = standing.open_jobs
+        of.exposure[number], of.busy[number] = standing.exposure, standing.busy
+        of.reviews[number], of.ratings[number] = total.reviews, total.rating_sum
+        of.replied[number], of.reply_seconds[number] = total.replied, total.reply_seconds
+        of.accepted[number] = sum(one.accepted for one in standing.evidence)
+        of.against[number] = sum(one.against[0] for one in standing.evidence)
+        of.in_time[number] = sum(one.accepted + one.declined for one in standing.evidence)
+        of.expired[number] = sum(one.expired for one in standing.evidence)
+        recent = sorted(standing.received_on.items())[-RECENT:]
+        of.recent_days[number, : len(recent)] = [day.toordinal() for day, _ in recent]
+        of.recent_jobs[number] = 0
+        of.recent_jobs[number, : len(recent)] = [count for _, count in recent]
+
     def _row(self, number: int, service: str) -> tuple[Columns, int]:
         of = self.slices.get(service)
         if of is None:
             of = self.slices[service] = Slice(self.partners)
-        if of.row_of(number) is None:
+        row = of.row_of(number)
+        if row is None:
             self._services[number] = (*self._services[number], service)
-        return of.columns, of.row(number, self._lot(number))
+            row = of.add(number, self._lot(number))
+        of.changed(row)
+        return of.columns, row
 
-    def _offer(self, number: int, offer: Offer) -> None:
-        c, row = self._row(number, offer.service)
-        code = self._currencies.setdefault(offer.price_from.currency, len(self._currencies) + 1)
+    def _offered(self, number: int, offer: Offer) -> tuple[Columns, int]:
+        place = c, row = self._row(number, offer.service)
+        price = offer.price_from
+        code = self._currencies.get(price.currency) or self._currencies.setdefault(
+            price.currency, len(self._currencies) + 1
+        )
         c.offered[row] = 1
-        c.price[row] = float(offer.price_from.amount)
+        c.price[row] = float(price.amount)
         c.currency[row] = code if offer.unit == "project" else 0  # what an hour costs cannot be held against a budget
         c.lead[row] = offer.lead_days
+        return place
 
-    def _say(self, number: int, text: str) -> None:
+    def _withdrawn(self, number: int, offered: Collection[str]) -> list[tuple[Columns, int]]:
+        rows = [self._row(number, service) for service in self._services[number] if service not in offered]
+        for c, row in rows:
+            c.offered[row] = 0
+        return rows
+
+    def _say(self, rows: Sequence[tuple[Columns, int]], text: str) -> None:
         """What a partner writes of itself stands in each of its rows; the mark tells in which it stands already."""
         mark = crc32(text.encode()) or 1
-        rows = [self._row(number, service) for service in self._services[number]]
-        behind = [(c, row) for c, row in rows if c.text[row] != mark]
+        behind = [(c, row) for c, row in rows if c.text.item(row) != mark]
         if behind:
             about = direction(text)
             for c, row in behind:
@@ -429,38 +464,61 @@ class Index:
             del self._blocking[number]
 
 
-def _flags(partner: Partner) -> int:
+def _by_service(evidence: Sequence[Evidence]) -> dict[str, tuple[float, Array]]:
+    """For each service: what its answers weigh for other services; and replies, answers, what they weigh for the same
+    sort of job, and for other sorts of it, by sort: (4, sorts).
+    """
+    found: dict[str, tuple[float, Array]] = {}
+    for one in evidence:
+        elsewhere, counts = found.get(one.service) or (0.0, np.zeros((4, learning.SORTS)))
+        trials = one.accepted + one.declined + one.expired
+        counts[:, learning.sort_of(one.band, one.kind.names_a_partner)] += (
+            one.accepted, trials, one.against[2], one.against[1],
+        )  # fmt: skip
+        found[one.service] = (elsewhere + one.against[0], counts)
+    return found
+
+
+def _shrunk(accepted: Array, against: Array, towards: tuple[Any, Any], strength: float) -> tuple[Array, Array]:
+    """Base and slope of a mean that shrinks towards another one's. Each answer counts in one group alone, so that the
+    wider groups hold what the narrower ones do not; rounding may leave them a hair below nothing.
+    """
+    trials = np.maximum(accepted, 0) + np.maximum(against, 0) + strength
+    base, slope = towards
+    return (np.maximum(accepted, 0) + strength * base) / trials, strength * slope / trials
+
+
+def _flags(partner: Partner | SeenPartner) -> int:
     profile, preferences = partner.profile, partner.preferences
-    bits = {
-        PUBLISHED: profile.published,
-        AVAILABLE: preferences.available,
-        VISIBLE: preferences.visible,
-        DROPSHIPS: preferences.dropshippers,
-    }
-    spoken = sum(bit for locale, bit in SPEAKS.items() if locale.value in profile.languages)
-    return spoken | sum(bit for bit, held in bits.items() if held)
+    bits = PUBLISHED * profile.published | AVAILABLE * preferences.available
+    bits |= VISIBLE * preferences.visible | DROPSHIPS * preferences.dropshippers
+    for language in profile.languages:
+        bits |= _SPOKEN.get(language, 0)
+    return bits
 
 
 def _faded(of: Columns, numbers: Array, day: int) -> Array:
-    return _FADED[np.clip(day - of.as_of[numbers], 0, len(_FADED) - 1)]
+    return _FADED.take(day - of.as_of[numbers], mode="clip")
 
 
 def _exposure(of: Columns, numbers: Array, day: int) -> Array:
-    return of.exposure[numbers] * _FADED_EXPOSURE[np.clip(day - of.as_of[numbers], 0, len(_FADED_EXPOSURE) - 1)]
+    return of.exposure[numbers] * _FADED_EXPOSURE.take(day - of.as_of[numbers], mode="clip")
 
 
 def _wanted(of: Columns, numbers: Array, day: int) -> Array:
-    """What a partner can and wants to do: its capacity, times how much of its jobs it accepts, times how much of the
-    time that its exposure remembers it was there. So being away is no debt that is paid at once on coming back.
+    """What a partner can and wants to do: its capacity, times how often it had room for what it was sent, times how
+    much of its jobs it accepts, times how much of the time that its exposure remembers it was there. So being away is
+    no debt that is paid at once on coming back.
     """
     kept = _faded(of, numbers, day)
     willing = (of.accepted[numbers] * kept + learning.K_PARTNER * learning.PRIOR_CHANCE) / (
         (of.accepted[numbers] + of.against[numbers]) * kept + learning.K_PARTNER
     )
     left, came = day - of.away_first[numbers] + 1, day - of.away_last[numbers]
-    ages = [_FADED_EXPOSURE[np.clip(age, 0, len(_FADED_EXPOSURE) - 1)] for age in (came, left)]
+    ages = [_FADED_EXPOSURE.take(age, mode="clip") for age in (came, left)]
     present = np.maximum(1.0 - np.maximum(ages[0] - ages[1], 0.0), LEAST_PRESENT)
-    return of.capacity[numbers] * willing * present
+    room = 1.0 - of.busy[numbers] / (of.exposure[numbers] + FEW_OFFERS)
+    return of.capacity[numbers] * willing * present * np.maximum(room, LEAST_PRESENT)
 
 
 def _this_week(of: Columns, numbers: Array, day: int) -> Array:

@@ -1,20 +1,20 @@
 """What an answer teaches: of this sort of job, of this service, of this partner. Pure.
 
 A sort of job is a service, a budget band and whether the partner was asked by name. Evidence fades with a half-life.
-The predicted chance that a partner replies shrinks in three steps, each towards the next wider group (empirical Bayes
-means of beta-binomials with fixed strengths):
+The predicted chance that a partner replies is an empirical Bayes mean of beta-binomials, in three steps from the wide
+to the narrow; each answer counts in one of them alone:
 
-    wide   = (A_partner + K_PARTNER * m) / (A_partner + B_partner + K_PARTNER)
-    middle = (A_service + K_SERVICE * wide) / (A_service + B_service + K_SERVICE)
-    chance = (A_sort + K_SORT * middle) / (A_sort + B_sort + K_SORT)
+    wide   = (A + K_PARTNER * m)      / (A + B + K_PARTNER)      A, B of the partner's other services
+    middle = (A + K_SERVICE * wide)   / (A + B + K_SERVICE)      A, B of other sorts of job of this service
+    chance = (A + K_SORT    * middle) / (A + B + K_SORT)         A, B of this sort of job
 
-with A the replies, B what declines and expiries weigh at that width, and m the mean of this sort of job over everybody
-who offers the service. The chance is linear in m, so `services/matching/index.py` keeps it as two numbers a row.
+with A the replies, B what declines and expiries weigh at that distance, and m the mean of this sort of job over
+everybody who offers the service. The chance is linear in m, so `services/matching/index.py` keeps it as two numbers a
+row.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -32,7 +32,7 @@ EXPOSURE_HALF_LIFE_DAYS = 30.0
 OLDEST_DAYS = 720
 """What is older counts nothing."""
 
-K_PARTNER, K_SERVICE, K_SORT = 4.0, 3.0, 4.0
+K_PARTNER, K_SERVICE, K_SORT = 6.0, 5.0, 6.0
 """How many imagined answers of the wider group stand beside the narrower group's own."""
 K_MEAN, PRIOR_CHANCE = 12.0, 0.5
 """The mean of a sort of job shrinks to its service's mean, and that to what is expected before anybody has answered."""
@@ -59,12 +59,12 @@ class Reach(NamedTuple):
 
 REACH: Mapping[str, Reach] = MappingProxyType(
     {
-        EXPIRED: Reach(1.0, 1.2, 1.2),  # three days lost, and nobody told
+        EXPIRED: Reach(1.2, 1.2, 1.2),  # three days lost, and nobody told
         DeclineReason.NOT_MY_SERVICE.value: Reach(0.2, 1.5, 1.0),
-        DeclineReason.BUDGET_TOO_LOW.value: Reach(0.4, 0.6, 1.0),
-        DeclineReason.LANGUAGE.value: Reach(0.6, 1.0, 1.0),
-        DeclineReason.NO_CAPACITY.value: Reach(0.8, 0.8, 0.8),  # about the moment, not about this work
-        DeclineReason.TIMING.value: Reach(0.8, 0.8, 0.8),
+        DeclineReason.BUDGET_TOO_LOW.value: Reach(0.3, 0.3, 1.0),
+        DeclineReason.LANGUAGE.value: Reach(0.8, 1.0, 1.0),
+        DeclineReason.NO_CAPACITY.value: Reach(1.0, 1.0, 0.8),  # about the moment, not about this work
+        DeclineReason.TIMING.value: Reach(1.0, 1.0, 0.8),
         DeclineReason.DUPLICATE.value: Reach(0.0, 0.0, 0.0),
         DeclineReason.OTHER.value: Reach(0.8, 1.0, 1.0),
     }
@@ -74,8 +74,11 @@ nothing.
 """
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Tally:
+NO_ROOM = frozenset({DeclineReason.NO_CAPACITY.value, DeclineReason.TIMING.value})
+"""The reasons that are about how much a partner has to do."""
+
+
+class Tally(NamedTuple):
     """How often a partner answered jobs of one sort in one way on one day. `end` is `replied`, or a key of `REACH`."""
 
     service: str
@@ -83,7 +86,7 @@ class Tally:
     kind: RequestKind
     end: str
     day: date
-    count: int
+    times: int
 
 
 def band_of(budget: Money | None) -> int:
@@ -114,7 +117,7 @@ def evidence_of(tallies: Iterable[Tally], as_of: date) -> tuple[Evidence, ...]:
     """
     parts: dict[tuple[str, int, RequestKind], list[float]] = defaultdict(lambda: [0.0] * 6)
     for tally in sorted(tallies):
-        weight = tally.count * faded(tally.day, as_of, HALF_LIFE_DAYS)
+        weight = tally.times * faded(tally.day, as_of, HALF_LIFE_DAYS)
         part = parts[tally.service, tally.band, tally.kind]
         if tally.end == REPLIED:
             part[0] += weight
@@ -136,6 +139,12 @@ def evidence_of(tallies: Iterable[Tally], as_of: date) -> tuple[Evidence, ...]:
         )
         for (service, band, kind), part in sorted(parts.items())
     )
+
+
+def busy_of(tallies: Iterable[Tally], as_of: date) -> float:
+    """How often a partner has had no room lately, faded as its exposure is."""
+    without_room = sorted(tally for tally in tallies if tally.end in NO_ROOM)
+    return round(sum(one.times * faded(one.day, as_of, EXPOSURE_HALF_LIFE_DAYS) for one in without_room), 4)
 
 
 def exposure_of(offered_on: Mapping[date, int], as_of: date) -> float:

@@ -4,6 +4,7 @@ from services.matching.handlers import keeps_partners, keeps_standings, next_wav
 from services.matching.index import Index
 from services.matching.match import decide_with, evolve, timer
 from services.matching.outcomes import MongoOutcomes
+from services.matching.seen import SEEN_PARTNERS
 from services.matching.selection import Choose, choosing
 from services.matching.standings import Standings
 from services.matching.weights import weights_in
@@ -12,7 +13,7 @@ from shared.contracts.matching import Match, SelectPartners
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
-from shared.topics import JOB_EVENTS, LEAD_EVENTS, MATCHES, MATCHING_COMMANDS, PARTNERS, REQUESTS, STANDINGS
+from shared.topics import JOB_EVENTS, LEAD_EVENTS, MATCHES, MATCHING_COMMANDS, REQUESTS, STANDINGS
 
 
 def the_match(choose: Choose, weights: str) -> Aggregate[Match]:
@@ -34,7 +35,7 @@ def build(service: Service) -> None:
     weights = weights_in(settings.matching_weights)
     index = Index()
     # Both are read to their end before the door opens, so that a fresh replica does not select from half a market.
-    service.hears("matching.partners", [PARTNERS], keeps_partners(index, service.metrics), everyone=True)
+    service.hears("matching.partners", [SEEN_PARTNERS], keeps_partners(index, service.metrics), everyone=True)
     service.hears("matching.index", [STANDINGS], keeps_standings(index), everyone=True)
 
     match = the_match(choosing(index, weights), weights.name)

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from services.matching.index import answers_value
-from services.matching.learning import EXPIRED, REPLIED, Tally, band_of, evidence_of, exposure_of
+from services.matching.learning import EXPIRED, REPLIED, Tally, band_of, busy_of, evidence_of, exposure_of
 from services.matching.outcomes import SUMMED, Outcome, Outcomes
 from shared.commands import command
 from shared.consumer import Received
@@ -190,6 +190,7 @@ def _standing(
         answering=answering(evidence, most),
         as_of=as_of,
         exposure=exposure_of(offered, as_of) if as_of else 0.0,
+        busy=busy_of(tallies, as_of) if as_of else 0.0,
         evidence=evidence,
     )
 

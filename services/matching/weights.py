@@ -16,24 +16,24 @@ class Weights(Contract):
     """
 
     name: Annotated[str, Field(max_length=80)] = "standard"
-    priorities: Share = 0.32
-    chance: Share = 0.38
+    priorities: Share = 0.36
+    chance: Share = 0.22
     """The predicted chance that the partner replies."""
-    answers: Share = 0.08
+    answers: Share = 0.03
     """Answering at all, be it with a decline."""
-    fit: Share = 0.06
+    fit: Share = 0.03
     """How much what the merchant writes and what the partner writes are about the same."""
-    craft: Share = 0.02
+    craft: Share = 0.01
     """Doing few things, this among them."""
     language: Share = 0.02
     """Writing the merchant's language first."""
-    share: Share = 0.12
+    share: Share = 0.33
     """Having been sent less than others who can and want to do as much."""
-    exploration: Annotated[float, Field(ge=0, le=4)] = 1.0
+    exploration: Annotated[float, Field(ge=0, le=4)] = 0.25
     """How far a draw may stray from the prediction, in standard deviations of what is not known."""
-    most_share: Annotated[float, Field(ge=1)] = 2.5
+    most_share: Annotated[float, Field(ge=1)] = 1.5
     """Nobody who has got this many times its share is chosen while there are others."""
-    draws: Annotated[int, Field(ge=1, le=1024)] = 64
+    draws: Annotated[int, Field(ge=1, le=1024)] = 48
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -221,7 +221,7 @@ class Evidence(Contract):
 class StandingChanged(Message):
     """The whole standing of one partner. Newer replaces older by `version` (the sum of its jobs' versions, which only
     grows). `received_on` counts the new jobs of the last days that brought any (UTC); `exposure` is how often matching
-    has sent it something, fading as `evidence` does.
+    has sent it something, and `busy` how often it had no room for it, both fading.
     """
 
     partner_id: UUID
@@ -232,6 +232,7 @@ class StandingChanged(Message):
     answering: Answering = Answering()
     as_of: date | None = None
     exposure: float = 0.0
+    busy: float = 0.0
     evidence: tuple[Evidence, ...] = ()
 
     @classmethod

@@ -90,8 +90,8 @@ async def test_who_takes_only_large_budgets_is_asked_for_those() -> None:
     assert asked["large"] > 2 * asked["small"]
 
 
-def a_tally(end: str, *, band: int = 0, days_ago: int = 0, count: int = 1) -> Tally:
-    return Tally("seo", band, RequestKind.MATCH, end, TODAY - timedelta(days=days_ago), count)
+def a_tally(end: str, *, band: int = 0, days_ago: int = 0, times: int = 1) -> Tally:
+    return Tally("seo", band, RequestKind.MATCH, end, TODAY - timedelta(days=days_ago), times)
 
 
 def test_every_reason_that_a_partner_can_give_has_its_reach_and_the_merchants_have_none() -> None:
@@ -99,7 +99,7 @@ def test_every_reason_that_a_partner_can_give_has_its_reach_and_the_merchants_ha
 
 
 def test_a_duplicate_teaches_nothing_of_a_partners_taste() -> None:
-    (evidence,) = evidence_of([a_tally("duplicate", count=5)], TODAY)
+    (evidence,) = evidence_of([a_tally("duplicate", times=5)], TODAY)
     assert evidence.against == (0, 0, 0)
 
 
@@ -117,7 +117,7 @@ def test_who_finds_a_budget_too_low_will_not_want_a_smaller_one() -> None:
 
 
 def test_evidence_fades_by_half_in_its_half_life_and_the_order_does_not_matter() -> None:
-    tallies = [a_tally("replied", days_ago=60, count=4), a_tally("expired"), a_tally("other", days_ago=9)]
+    tallies = [a_tally("replied", days_ago=60, times=4), a_tally("expired"), a_tally("other", days_ago=9)]
     assert evidence_of(tallies, TODAY) == evidence_of(tallies[::-1], TODAY)
     (evidence,) = evidence_of(tallies, TODAY)
     assert (evidence.accepted, evidence.expired) == (2.0, 1.0)

@@ -26,7 +26,7 @@ from tests.builders import HOUR, NOW, REQUEST_ID, a_partner, a_request, an_event
 from tests.matching.town import EXPIRES, REPLIES, Town
 
 ROOT = Path(__file__).parents[2]
-OTHERS = Weights(name="others", priorities=0.6, chance=0.1)
+OTHERS = Weights(name="others", priorities=0.1, chance=0.67)
 
 
 async def a_busy_town(requests: int = 60, seed: int = 3, **options: Any) -> Town:
@@ -181,7 +181,7 @@ async def test_the_weights_that_made_a_log_would_have_been_worth_what_they_were(
 
 async def test_other_weights_are_estimated_close_to_what_they_really_are_worth() -> None:
     """Both estimates, from a log of wide draws, are held against a town that really lived with the other weights."""
-    wide = Weights(exploration=4)
+    wide = Weights(exploration=3)
     recorded, real = await a_busy_town(160, weights=wide), await a_busy_town(160, weights=OTHERS)
     _, worth, (_, other) = await judged(recorded, wide, OTHERS)
     _, truth, _ = await judged(real, OTHERS)

@@ -234,7 +234,7 @@ def test_without_luck_the_chosen_are_the_best_and_the_next_best_are_named() -> N
     choice = chosen(details(), a_market(*crowd), 4)
     scores = [one.score for one in (*choice.selections, *choice.nearest)]
     assert scores == sorted(scores, reverse=True)
-    assert len(choice.nearest) == 6
+    assert len(choice.nearest) == 5
     assert {one.why for one in choice.nearest} == {Why.SCORE}
 
 
