@@ -1,0 +1,70 @@
+"""What partners and requests are on the wire."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from deploy.bench.matching.market import request_id
+from shared.contracts.base import Message, Snapshot, derived_id
+from shared.contracts.codec import encode_parts
+from shared.contracts.partners import Partner, PartnerChanged
+from shared.contracts.requests import Request, RequestConfirmed, RequestDetails, RequestStatus
+from shared.publisher import Outgoing, key_of
+from shared.topics import PARTNERS, REQUESTS
+
+
+@dataclass(slots=True)
+class Raw:
+    """A record as a consumer fetches it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+    @classmethod
+    def of(cls, out: Outgoing, offset: int, at: datetime) -> Self:
+        return cls(out.topic, 0, offset, int(at.timestamp() * 1000), out.key, out.value)
+
+
+def changed(partner: Partner, part: str, at: datetime) -> Outgoing:
+    """As the gateway says it. The fact has the part that changed, `profile` or `preferences`, whole."""
+    fact = PartnerChanged.model_validate({part: getattr(partner, part)})
+    return _event(PARTNERS.name, partner.partner_id, fact, partner, at)
+
+
+def confirmed(number: int, details: RequestDetails, at: datetime) -> Outgoing:
+    """As leads says it when the address has answered, or needs no answer."""
+    request = Request(
+        version=2,
+        request_id=request_id(number),
+        status=RequestStatus.CONFIRMED,
+        details=details,
+        submitted_at=at,
+        confirmed_at=at,
+    )
+    return _event(REQUESTS.name, request.request_id, RequestConfirmed(), request, at)
+
+
+def _event(topic: str, subject: UUID, fact: Message, snapshot: Snapshot, at: datetime) -> Outgoing:
+    event_id = derived_id("matching bench", topic, subject, snapshot.version)
+    envelope: dict[str, Any] = {
+        "id": event_id,
+        "type": type(fact).__name__,
+        "source": f"/{topic}",
+        "subject": subject,
+        "time": at,
+        "correlationid": event_id,
+        "causationid": event_id,
+        "traceparent": None,
+        "version": snapshot.version,
+    }
+    value = encode_parts(envelope, {"fact": to_json(fact), "snapshot": to_json(snapshot)})
+    return Outgoing(topic, key_of(subject), value)
