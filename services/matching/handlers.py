@@ -2,6 +2,7 @@
 every replica keeps in memory.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,10 @@ ANSWERS: dict[type[Message], Answer] = {
     JobDeclined: Answer.DECLINED,
     JobExpired: Answer.EXPIRED,
 }
+
+
+AT_ONCE = 32
+"""Partners that are taken over before requests get their turn: in a flood of changes matching goes on."""
 
 
 def on_request_confirmed(settings: Settings) -> Reaction:
@@ -82,8 +87,10 @@ def on_jobs(settings: Settings) -> dict[type[Message], Reaction]:
 
 def keeps_partners(index: Index, metrics: Metrics) -> Handler:
     async def on_partners(batch: Sequence[Received]) -> None:
-        for received in batch:
+        for number, received in enumerate(batch, start=1):
             index.put(received.record.snapshot)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
         metrics.market.set(index.size)
 
     return on_partners

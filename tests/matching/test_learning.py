@@ -65,7 +65,7 @@ async def test_an_expiry_costs_more_than_a_decline() -> None:
     def sometimes(act: str) -> Habit:
         return lambda _about, number: act if number % 3 == 0 else REPLIES
 
-    town = a_town({"Dozer": sometimes(EXPIRES), "Frank": sometimes(DeclineReason.NO_CAPACITY)})
+    town = a_town({"Dozer": sometimes(EXPIRES), "Frank": sometimes(DeclineReason.OTHER)})
     await town.opens()
     await town.lives(250)
     assert town.asked["Dozer", "seo"] < town.asked["Frank", "seo"]

@@ -26,7 +26,9 @@ from tests.builders import HOUR, NOW, REQUEST_ID, a_partner, a_request, an_event
 from tests.matching.town import EXPIRES, REPLIES, Town
 
 ROOT = Path(__file__).parents[2]
-OTHERS = Weights(name="others", priorities=0.1, chance=0.67)
+OTHERS = Weights(
+    name="others", priorities=0.05, chance=0.7, answers=0.05, fit=0.05, craft=0.05, language=0.05, share=0.05
+)
 
 
 async def a_busy_town(requests: int = 60, seed: int = 3, **options: Any) -> Town:
@@ -76,12 +78,12 @@ def jobwire(*arguments: str, lines: Sequence[bytes] = (), status: int = 0) -> tu
 def test_the_same_log_gives_the_same_bytes_and_so_does_a_restart_in_the_middle(town: Town, tmp_path: Path) -> None:
     lines = heard(town)
     once, _ = jobwire("match", "--waves", "1", lines=lines)
-    assert len(once) == 60
+    assert len(once) >= 60, "Each request, and whatever nobody answered."
     assert jobwire("match", "--waves", "1", lines=lines)[0] == once
     first_half, _ = jobwire("match", "--waves", "1", lines=lines[: len(lines) // 2])
     (tmp_path / "said").write_bytes(b"\n".join(first_half))
     rest, _ = jobwire("match", "--waves", "1", "--said", str(tmp_path / "said"), lines=lines)
-    assert 0 < len(first_half) < 60
+    assert 0 < len(first_half) < len(once)
     assert first_half + rest == once
 
 
