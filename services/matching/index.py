@@ -241,47 +241,52 @@ class Slice:
         return np.stack([_whole(c.accepted[rows] * kept), _whole(c.trials[rows] * kept)])
 
     def _derive(self, rows: Array) -> None:
-        c, of = self.columns, self._partners
+        c, of, day = self.columns, self._partners, self._day
         numbers = c.number[rows]
-        flags = of.flags[numbers] | np.where(c.offered[rows], OFFERED, 0).astype(np.uint32)
-        away = (of.away_first[numbers] <= self._day) & (self._day <= of.away_last[numbers])
-        full = (of.open_jobs[numbers] >= of.open_limit[numbers]) | (
-            _this_week(of, numbers, self._day) >= of.week_limit[numbers]
-        )
-        c.flags[rows] = flags | np.where(away, 0, PRESENT).astype(np.uint32) | np.where(full, 0, HAS_ROOM)
-
-        kept = _faded(of, numbers, self._day)[:, None]
-        accepted, against, beyond = c.accepted[rows] * kept, c.against[rows] * kept, c.beyond[rows] * kept
-        here = accepted.sum(axis=1, keepdims=True)
-        base, slope = _shrunk(
-            of.accepted[numbers, None] * kept - here,
-            (of.against[numbers] - c.elsewhere[rows])[:, None] * kept,
-            (0.0, 1.0),
-            learning.K_PARTNER,
-        )
-        others = here - accepted, beyond.sum(axis=1, keepdims=True) - beyond
-        base, slope = _shrunk(*others, (base, slope), learning.K_SERVICE)
+        kept = _faded(of, numbers, day)
+        c.flags[rows] = self._flags(rows, numbers)
+        self._weigh(rows, numbers)
         values = np.empty((len(numbers), TEXT))
-        values[:, BASE:SLOPE], values[:, SLOPE:TEXT] = _shrunk(accepted, against, (base, slope), learning.K_SORT)
-        exposed, wanted = _exposure(of, numbers, self._day), _wanted(of, numbers, self._day)
-        c.load[rows] = exposed / wanted
-        listed = (c.flags[rows] & _LISTED) == _LISTED
-        for name, parts in (("exposed", _whole(exposed) * listed), ("wanted", _whole(wanted) * listed)):
-            column = getattr(self.columns, name)
-            total = getattr(self, f"_{name}") + int(parts.sum() - column[rows].sum(dtype=np.int64))
-            setattr(self, f"_{name}", total)
-            column[rows] = parts
-
+        values[:, BASE:SLOPE], values[:, SLOPE:TEXT] = self._chances(rows, numbers, kept[:, None])
         lead = 1.0 - np.minimum(c.lead[rows] / SLOW_LEAD_DAYS, 1.0)
         reply = 1.0 - np.minimum(_reply_seconds(of, numbers) / SLOW_REPLY_SECONDS, 1.0)
         values[:, TIME] = (lead + reply) / 2
         values[:, QUALITY] = _quality(c.reviews[rows], c.ratings[rows], of.reviews[numbers], of.ratings[numbers])
-        alive = kept[:, 0]
-        values[:, ANSWERS] = answers_value(of.in_time[numbers] * alive, of.expired[numbers] * alive)
+        values[:, ANSWERS] = answers_value(of.in_time[numbers] * kept, of.expired[numbers] * kept)
         values[:, CRAFT] = 1.0 / np.maximum(of.services[numbers], 1)
         for locale, column in LANGUAGE.items():
             values[:, column] = np.where(of.main[numbers] == SPEAKS[locale] >> 7, 1.0, 0.5)
         c.table[rows, :TEXT] = on_grid(values, STEP)
+
+    def _flags(self, rows: Array, numbers: Array) -> Array:
+        """What is true of the partner, of its offer, and of the day."""
+        of, day = self._partners, self._day
+        away = (of.away_first[numbers] <= day) & (day <= of.away_last[numbers])
+        full = of.open_jobs[numbers] >= of.open_limit[numbers]
+        full |= _this_week(of, numbers, day) >= of.week_limit[numbers]
+        offered = np.where(self.columns.offered[rows], OFFERED, 0)
+        return of.flags[numbers] | offered | np.where(away, 0, PRESENT) | np.where(full, 0, HAS_ROOM)
+
+    def _chances(self, rows: Array, numbers: Array, kept: Array) -> tuple[Array, Array]:
+        """Base and slope of each sort's chance: see `services/matching/learning.py`."""
+        c, of = self.columns, self._partners
+        accepted, against, beyond = c.accepted[rows] * kept, c.against[rows] * kept, c.beyond[rows] * kept
+        here = accepted.sum(axis=1, keepdims=True)
+        elsewhere = (of.against[numbers] - c.elsewhere[rows])[:, None] * kept
+        wide = _shrunk(of.accepted[numbers, None] * kept - here, elsewhere, (0.0, 1.0), learning.K_PARTNER)
+        others = here - accepted, beyond.sum(axis=1, keepdims=True) - beyond
+        return _shrunk(accepted, against, _shrunk(*others, wide, learning.K_SERVICE), learning.K_SORT)
+
+    def _weigh(self, rows: Array, numbers: Array) -> None:
+        """Each row's load, and its parts in the mean load of those who are listed."""
+        c = self.columns
+        exposed, wanted = _exposure(self._partners, numbers, self._day), _wanted(self._partners, numbers, self._day)
+        c.load[rows] = exposed / wanted
+        listed = (c.flags[rows] & _LISTED) == _LISTED
+        parts = _whole(exposed) * listed, _whole(wanted) * listed
+        self._exposed += int(parts[0].sum() - c.exposed[rows].sum(dtype=np.int64))
+        self._wanted += int(parts[1].sum() - c.wanted[rows].sum(dtype=np.int64))
+        c.exposed[rows], c.wanted[rows] = parts
 
 
 class Index:

@@ -28,7 +28,10 @@ TARGET = 10.0
 COUNT = 4
 CLOSE = 1e-3
 """How near two scores of 0 to 1 are that count as equal: an explanation's points are rounded."""
-COMPARABLE = Weights(name="comparable", fit=0, share=0.18, exploration=0, most_share=1e9)
+_STANDARD = Weights()
+COMPARABLE = Weights(
+    name="comparable", fit=0, share=round(_STANDARD.share + _STANDARD.fit, 6), exploration=0, most_share=1e9
+)
 """Without what MongoDB's score leaves out."""
 WARM_UP = 5
 FLAGS: Mapping[int, str] = MappingProxyType(
