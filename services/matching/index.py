@@ -148,7 +148,7 @@ def _slice_columns() -> Columns:
         offered="u1",
         flags="u4",
         text="u4",
-        currency="u1",
+        currency="u2",  # whatever three letters somebody writes has a number
         exposed="i4",
         wanted="i4",
         table=("f4", COLUMNS),

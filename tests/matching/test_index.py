@@ -1,6 +1,9 @@
 """What every replica keeps in memory: the newest of each partner and of each standing, as columns."""
 
+from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
+from string import ascii_uppercase
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ from hypothesis import strategies as st
 from services.matching.handlers import keeps_partners, keeps_standings
 from services.matching.index import Index
 from services.matching.selection import Choice
-from shared.contracts.base import derived_id
+from shared.contracts.base import Money, derived_id
 from shared.contracts.partners import PartnerChanged
+from shared.contracts.requests import Priorities
 from shared.metrics import Metrics
 from tests.builders import NOW, PARTNER_ID, a_command, a_partner, an_event, an_offer, details, received
 from tests.matching.markets import a_crowd, a_market, a_standing, chosen
@@ -70,6 +74,24 @@ def test_the_text_of_a_partner_follows_it_into_every_service() -> None:
     fits = {fit_of(chosen(alike.model_copy(update={"service": service}), market)) for service in ("seo", "video")}
     assert len(fits) == 1
     assert fits.pop() > 0.6
+
+
+def test_as_many_currencies_as_three_letters_can_name_are_told_apart() -> None:
+    """A byte would hold 255 of them, and a partner with the next one would break every replica."""
+    codes = [f"X{first}{second}" for first in ascii_uppercase for second in ascii_uppercase][:300]
+    offers = [
+        an_offer().model_copy(update={"price_from": Money(amount=Decimal(1000), currency=code)}) for code in codes
+    ]
+    market = a_market(*(a_partner(f"Firm {code}", services=(one,)) for code, one in zip(codes, offers, strict=True)))
+    assert len({market.currency(code) for code in codes}) == 300
+    wanted = details(budget=Money(amount=Decimal(500), currency=codes[-1]), priorities=Priorities(time=0, quality=0))
+    costs = Counter(
+        factor.value
+        for one in chosen(wanted, market, 300).selections
+        for factor in one.factors
+        if factor.name == "cost"
+    )
+    assert costs == {0.5: 299, 0.0: 1}, "It is held against the one price in its own currency."
 
 
 def fit_of(choice: Choice) -> float:
