@@ -20,10 +20,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.matching.index import Index
+from services.matching.learning import REPLIED
 from services.matching.offline import Learner
 from services.matching.selection import Asking, seed_of
+from services.matching.standings import end_of
 from services.matching.weights import Weights
-from shared.contracts.jobs import Job, JobDeclined, JobExpired, JobReplied
+from shared.contracts.jobs import Job
 from shared.contracts.matching import Match, RequestMatched
 from shared.contracts.requests import RequestKind
 
@@ -81,18 +83,9 @@ async def evaluate(records: Sequence[Any], candidates: Sequence[Weights]) -> tup
 
 def ends_in(records: Iterable[Any]) -> dict[tuple[UUID, UUID], bool]:
     """Whether each partner replied to each request, as far as the log tells."""
-    ends: dict[tuple[UUID, UUID], bool] = {}
-    for record in records:
-        job = getattr(record.data, "snapshot", None)
-        if isinstance(job, Job):
-            match record.fact:
-                case JobReplied():
-                    ends[job.request_id, job.partner_id] = True
-                case JobExpired():
-                    ends.setdefault((job.request_id, job.partner_id), False)
-                case JobDeclined(decline=decline) if decline.by.value == "partner":
-                    ends.setdefault((job.request_id, job.partner_id), False)
-    return ends
+    jobs = (getattr(record.data, "snapshot", None) for record in records)
+    ended = ((job, end_of(job)) for job in jobs if isinstance(job, Job))
+    return {(job.request_id, job.partner_id): end == REPLIED for job, end in ended if end}
 
 
 def _known(fact: RequestMatched, match: Match, ends: dict[tuple[UUID, UUID], bool]) -> dict[UUID, bool]:

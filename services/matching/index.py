@@ -59,8 +59,13 @@ NEVER = date.max.toordinal()
 RECENT = 8
 """Days whose new jobs are kept: one more than the week that `jobs_per_week` counts."""
 
-_FADED = np.array([0.5 ** (age / learning.HALF_LIFE_DAYS) for age in range(learning.OLDEST_DAYS + 1)] + [0.0])
-_FADED_EXPOSURE = np.array([0.5 ** (age / learning.EXPOSURE_HALF_LIFE_DAYS) for age in range(721)] + [0.0])
+
+def _fading(half_life: float) -> Array:
+    """What is left after so many days, and nothing after the last of them."""
+    return np.array([0.5 ** (age / half_life) for age in range(learning.OLDEST_DAYS + 1)] + [0.0])
+
+
+_FADED, _FADED_EXPOSURE = _fading(learning.HALF_LIFE_DAYS), _fading(learning.EXPOSURE_HALF_LIFE_DAYS)
 """Looked up, not computed: vectorised powers differ in the last digit between a whole column and a piece of it."""
 
 
@@ -194,14 +199,13 @@ class Slice:
     def ready(self, day: int) -> None:
         """Derive what has changed since it was last asked, or everything on another day."""
         if day != self._day:
+            self._day = day
             rows: Any = np.arange(self.columns.size)
+            self._counts = self._counted(rows).sum(axis=1)
         elif self._dirty:
             rows = np.fromiter(self._dirty, np.int64, len(self._dirty))
         else:
             return
-        if day != self._day:
-            self._day = day
-            self._counts = self._counted(rows).sum(axis=1)
         self._dirty.clear()
         self._derive(rows)
 
@@ -423,9 +427,7 @@ class Index:
     def _offered(self, number: int, offer: Offer) -> tuple[Columns, int]:
         place = c, row = self._row(number, offer.service)
         price = offer.price_from
-        code = self._currencies.get(price.currency) or self._currencies.setdefault(
-            price.currency, len(self._currencies) + 1
-        )
+        code = self._currencies.setdefault(price.currency, len(self._currencies) + 1)
         c.offered[row] = 1
         c.price[row] = float(price.amount)
         c.currency[row] = code if offer.unit == "project" else 0  # what an hour costs cannot be held against a budget

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from services.matching.handlers import next_wave, on_jobs, on_request_confirmed, on_requests
+from services.matching.handlers import next_wave, on_jobs, on_requests
 from services.matching.index import Index
 from services.matching.main import the_match
 from services.matching.match import timer
@@ -24,26 +24,25 @@ from services.matching.selection import Choose, choosing
 from services.matching.standings import Standings
 from services.matching.weights import Weights
 from shared.aggregate import AggregateLoop
-from shared.commands import Policy, command, ordered
+from shared.commands import Policy, command
 from shared.consumer import Received
-from shared.contracts.base import Record, derived_id
+from shared.contracts.base import Record
 from shared.contracts.codec import Codec
 from shared.contracts.jobs import Job
 from shared.contracts.matching import Match, RequestMatched, RequestUnmatched, StandingChanged
 from shared.contracts.partners import Partner
-from shared.contracts.requests import Request, RequestSubmitted
+from shared.contracts.requests import Request, RequestConfirmed, RequestSubmitted
 from shared.decisions import Timer
 from shared.failures import Invalid
 from shared.memory import MemoryAggregateStore
 from shared.metrics import Metrics
 from shared.publisher import Outgoing, outgoing
 from shared.settings import Settings
+from shared.timers import command_id_of
 from shared.topics import JOB_EVENTS, LEAD_EVENTS, MATCHES, MATCHING_COMMANDS, PARTNERS, REQUESTS, STANDINGS, Topic
 
 HEARD = (PARTNERS, REQUESTS, JOB_EVENTS, LEAD_EVENTS, MATCHES, STANDINGS)
 _CODECS: dict[str, Codec] = {message.__name__: topic.codec for topic in HEARD for message in topic.codec.messages}
-
-
 _OUTCOMES = frozenset({RequestMatched.__name__, RequestUnmatched.__name__})
 
 
@@ -104,8 +103,6 @@ class Matcher:
         self._learner = Learner(weights)
         self.index = self._learner.index
         self.matches: dict[UUID, Match] = {}
-        self._confirmed_only = confirmed_only
-        self._confirmed = on_request_confirmed(settings)
         self._tell = next_wave(settings)
         self._said: deque[Outgoing] = deque()
         self._due: list[tuple[datetime, UUID]] = []
@@ -114,7 +111,10 @@ class Matcher:
         self._loop = AggregateLoop(
             "matching", the_match(choose, weights.name), MemoryAggregateStore(), publisher=self, metrics=metrics
         )
-        self._on_requests = Policy("matching", MATCHING_COMMANDS, self, on_requests(settings))
+        requests = on_requests(settings)
+        if not confirmed_only:  # whoever pipes a request wants its match
+            requests[RequestSubmitted] = requests[RequestConfirmed]
+        self._on_requests = Policy("matching", MATCHING_COMMANDS, self, requests)
         self._on_jobs = Policy("matching", MATCHING_COMMANDS, self, on_jobs(settings))
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
@@ -126,10 +126,6 @@ class Matcher:
         said = await self.until(record.time)
         snapshot = getattr(record.data, "snapshot", None)
         if isinstance(snapshot, Request):
-            if isinstance(record.fact, RequestSubmitted) and not self._confirmed_only:
-                await self.publish(
-                    [ordered("matching", MATCHING_COMMANDS, record, order) for order in self._confirmed(record)]
-                )
             await self._on_requests([_received(record)])
         elif not isinstance(snapshot, Match):  # what was said before is said anew here
             await self._learner.take(record)
@@ -149,7 +145,7 @@ class Matcher:
         return said
 
     def _on_time(self, request_id: UUID, told: Timer) -> Outgoing:
-        told_id = derived_id("timer", request_id, told.due_at.isoformat())
+        told_id = command_id_of(request_id, told, told.due_at)
         record = command(self._tell(told), request_id, source="matching", time=told.due_at, command_id=told_id)
         return outgoing(MATCHING_COMMANDS.name, record)
 

@@ -37,7 +37,7 @@ from services.matching.index import (
     Slice,
     needed,
 )
-from services.matching.texts import direction
+from services.matching.texts import direction, on_grid
 from services.matching.weights import Weights
 from shared.contracts.matching import PassedOver, Selection, Why
 from shared.contracts.requests import RequestDetails
@@ -49,8 +49,8 @@ MOST_TEXT = 150
 """Characters of a text that are compared: what it is about stands at its beginning."""
 LEAST_SPREAD = 0.04
 """However much is known of a partner, a draw may stray this far: people change."""
-_GRID = np.where(np.arange(COLUMNS) < TEXT, 2.0**14, 2.0**16)
-"""Weights are whole multiples of one over this: see `services/matching/index.py`."""
+_STEPS = np.where(np.arange(COLUMNS) < TEXT, 2.0**-14, 2.0**-16)
+"""Weights are whole multiples of these: see `services/matching/index.py`."""
 _LUCK = np.random.Generator(np.random.Philox(key=20)).standard_normal(2**18)
 """Standard normals. A request reads a stretch of them from a place that follows from its id."""
 _OUT = np.float32(4.0)
@@ -101,21 +101,14 @@ def select(  # noqa: PLR0913 - what a selection is of, and when
     out = index.excluded(pool, details.merchant.merchant_id, tried)
     if details.kind.names_a_partner:
         return asked.named(out)
-    scores, eligible = asked.scores(out)
-    if not eligible:
-        return Choice()
     seed = seed_of(request_id, len(tried))
-    rows = _best(scores, _shortlisted(count, eligible), pool.columns.lot, seed)
-    return asked.drawn(rows, count, eligible, seed)
+    rows, eligible = asked.best(out, count, seed)
+    return asked.drawn(rows, count, eligible, seed) if eligible else Choice()
 
 
 def seed_of(request_id: UUID, tried: int) -> bytes:
     """What decides the lots and draws of a wave."""
     return blake2b(request_id.bytes + tried.to_bytes(4, "big"), digest_size=16).digest()
-
-
-def _shortlisted(count: int, eligible: int) -> int:
-    return min(max(SHORTLIST, 2 * count), eligible)
 
 
 class Asking:
@@ -152,10 +145,14 @@ class Asking:
         score -= fails * _OUT  # a masked copy takes ten times as long: it stumbles over each row that differs
         return score, size - int(np.count_nonzero(fails))
 
+    def best(self, out: Sequence[int], count: int, seed: bytes) -> tuple[Array, int]:
+        """The rows that are looked at closely, the best first; and how many are eligible."""
+        scores, eligible = self.scores(out)
+        return _best(scores, min(max(SHORTLIST, 2 * count), eligible), self._pool.columns.lot, seed), eligible
+
     def probabilities(self, out: Sequence[int], count: int, seed: bytes) -> tuple[list[bytes], Array, Array]:
         """Of everybody who came near: the partner, the probability to be chosen, and the predicted chance."""
-        scores, eligible = self.scores(out)
-        rows = _best(scores, _shortlisted(count, eligible), self._pool.columns.lot, seed)
+        rows, _ = self.best(out, count, seed)
         draws = self._draws(rows, self.values(rows), count, seed)
         return self._index.ids(self._pool, rows), draws.probability, draws.values[_CHANCE]
 
@@ -237,7 +234,7 @@ class Asking:
         weights[LANGUAGE[self._details.locale]] = parts["language"]
         weights[BASE + self._sort], weights[SLOPE + self._sort] = parts["chance"], parts["chance"] * self._mean
         weights[TEXT:] = self._about * (parts["fit"] / 2)
-        return (np.rint(weights * _GRID) / _GRID).astype(np.float32)
+        return on_grid(weights, _STEPS)
 
     def _one_share(self) -> float:
         return max(self._pool.mean_load(), 1e-6)

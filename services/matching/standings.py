@@ -98,7 +98,7 @@ def outcome_of_lead(lead: Lead) -> dict[str, Any]:
 def outcome_of(job: Job) -> dict[str, Any]:
     """What this job adds to its partner's standing."""
     reply = (job.first_reply_at - job.created_at).total_seconds() if job.first_reply_at else 0.0
-    end = _end(job)
+    end = end_of(job)
     answered = job.first_reply_at or (job.deadline if end == EXPIRED else job.last_activity_at)
     return {
         **_new(job.partner_id, job.details, job.created_at.date()),
@@ -131,7 +131,7 @@ def _new(partner_id: UUID, details: RequestDetails, day: date) -> dict[str, Any]
     }
 
 
-def _end(job: Job) -> str | None:
+def end_of(job: Job) -> str | None:
     """How the partner answered: `replied`, `expired`, the reason of its decline; None while it has not, and for what
     the merchant took back.
     """

@@ -42,8 +42,8 @@ def direction(text: str) -> Vector:
     return on_grid(total / length if length else total, STEP)
 
 
-def on_grid(values: Any, step: float) -> Any:
-    """Rounded to whole multiples of `step`, float32."""
+def on_grid(values: Any, step: Any) -> Any:
+    """Rounded to whole multiples of `step`, one for all or one for each column; float32."""
     return (np.rint(np.asarray(values, np.float64) / step) * step).astype(np.float32)
 
 

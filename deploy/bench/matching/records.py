@@ -1,14 +1,13 @@
 """What partners and requests are on the wire."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
 
 from deploy.bench.matching.market import request_id
+from services.matching.offline import Raw
 from shared.contracts.base import Message, Snapshot, derived_id
 from shared.contracts.codec import encode_parts
 from shared.contracts.partners import Partner, PartnerChanged
@@ -17,21 +16,9 @@ from shared.publisher import Outgoing, key_of
 from shared.topics import PARTNERS, REQUESTS
 
 
-@dataclass(slots=True)
-class Raw:
-    """A record as a consumer fetches it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]] = ()
-
-    @classmethod
-    def of(cls, out: Outgoing, offset: int, at: datetime) -> Self:
-        return cls(out.topic, 0, offset, int(at.timestamp() * 1000), out.key, out.value)
+def raw(out: Outgoing, offset: int, at: datetime) -> Raw:
+    """The record as a consumer fetches it."""
+    return Raw(out.topic, int(at.timestamp() * 1000), out.value, out.key, offset=offset)
 
 
 def changed(partner: Partner, part: str, at: datetime) -> Outgoing:

@@ -6,9 +6,10 @@ from time import perf_counter
 
 from deploy.bench.matching.changes import Changes
 from deploy.bench.matching.market import AT, POPULAR, request_id, requests
-from deploy.bench.matching.records import Raw
+from deploy.bench.matching.records import raw
 from services.matching.handlers import keeps_partners
 from services.matching.index import Index, needed
+from services.matching.offline import Raw
 from services.matching.selection import Choice, select
 from services.matching.weights import Weights
 from shared.consumer import Consumer
@@ -72,7 +73,7 @@ def _batches(changes: Changes, shy: int, count: int) -> list[list[Raw]]:
     for number in range(count):
         out = changes.some(BATCH - 1, but=shy)
         out.insert(BATCH // 2, changes.prefers(shy, visible=not _hidden(number)))
-        batches.append([Raw.of(one, offset, AT) for offset, one in enumerate(out, start=number * BATCH)])
+        batches.append([raw(one, offset, AT) for offset, one in enumerate(out, start=number * BATCH)])
     return batches
 
 
