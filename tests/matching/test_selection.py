@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.matching.index import Index
 from services.matching.selection import Choice
 from services.matching.weights import Weights
 from shared.contracts.base import Locale, Money
@@ -264,6 +265,20 @@ def test_who_has_had_much_more_than_its_share_waits_for_the_others() -> None:
     assert len(chosen(details(), market, 6).selections) == 6, "Where there is nobody else, it is asked."
 
 
+def test_no_score_is_high_enough_for_many_times_a_share() -> None:
+    """Where the share counts nothing in the score, the limit alone holds the best of them back."""
+    crowd = a_crowd(6)
+    market = a_market(*crowd)
+    for partner in crowd:
+        best = partner is crowd[0]
+        market.learn(a_standing(partner, received=60 if best else 4, replied=40 if best else 1))
+    free = Weights(share=0, chance=0.55, exploration=0)
+    assert free.most_share < 10
+    assert "Firm 0" not in names(chosen(details(), market, 4, weights=free), crowd)
+    unbounded = free.model_copy(update={"most_share": 1e9})
+    assert names(chosen(details(), market, 4, weights=unbounded), crowd)[0] == "Firm 0"
+
+
 def test_a_newcomer_is_not_kept_waiting_by_those_who_are_known() -> None:
     """Of four places among twenty partners who always reply, a newcomer has more than its fifth."""
     crowd = a_crowd(20)
@@ -275,6 +290,43 @@ def test_a_newcomer_is_not_kept_waiting_by_those_who_are_known() -> None:
         for n in range(100)
     )
     assert got > 20
+
+
+def share_of(partner: Partner, market: Index) -> float:
+    choice = chosen(details(), market, 9)
+    of = next(one for one in choice.selections if one.partner_id == partner.partner_id)
+    return next(factor.value for factor in of.factors if factor.name == "share")
+
+
+def test_who_had_no_room_for_what_it_was_sent_is_owed_less() -> None:
+    crowd = free, busy = a_crowd(2)
+    market = a_market(*crowd)
+    market.learn(a_standing(free, received=10, replied=5, declined=5))
+    market.learn(a_standing(busy, received=10, replied=5, declined=5).model_copy(update={"busy": 5.0}))
+    assert share_of(busy, market) < share_of(free, market) - 0.05
+
+
+def test_who_was_away_is_not_owed_what_it_could_not_get() -> None:
+    """Both have got as little; one of them had said that it would be away."""
+    gone = Away(first_day=TODAY - 30 * DAY, last_day=TODAY - DAY)
+    here, back = a_partner("Here"), a_partner("Back", away=gone)
+    market = a_market(here, back)
+    for partner in (here, back):
+        market.learn(a_standing(partner, received=4, replied=4))
+    assert share_of(back, market) < share_of(here, market) - 0.05
+
+
+def test_a_draw_strays_also_where_everything_is_known() -> None:
+    """People change: of two whose answers are known by the hundred, the slightly worse one is still asked sometimes."""
+    crowd = better, worse = a_crowd(2)
+    market = a_market(*crowd)
+    for partner, replied in ((better, 496), (worse, 490)):
+        market.learn(a_standing(partner, received=1, replied=replied, declined=500 - replied))
+    asked_first = Counter(
+        names(chosen(details(), market, 1, request_id=derived_id("floor", n), weights=Weights()), crowd)[0]
+        for n in range(60)
+    )
+    assert 0 < asked_first["Firm 1"] < 30
 
 
 def test_a_direct_request_asks_nobody_but_the_one_it_names() -> None:
