@@ -21,7 +21,7 @@ from pydantic_core import to_json
 
 from shared import timers
 from shared.consumer import Dead, Received
-from shared.contracts.base import Message, Snapshot, derived_id
+from shared.contracts.base import Command, Message, Snapshot, derived_id
 from shared.contracts.codec import encode_parts
 from shared.contracts.replies import CommandApplied, CommandRejected
 from shared.decisions import Decision, Rejection, Timer
@@ -37,6 +37,7 @@ StateT = TypeVar("StateT", bound=Snapshot)
 
 
 NOT_FOUND = "not_found"
+KEY_REUSED = "key_reused"
 
 Indexed = Callable[[Any], dict[str, Any]]
 
@@ -144,9 +145,10 @@ class AggregateLoop(Generic[StateT]):
     def _reply(self, received: Received, outcome: Outcome, data: dict[str, bytes]) -> bytes:
         record = received.record
         answer = CommandApplied if outcome.version is not None else CommandRejected
+        other = (record.digest,) if outcome.code == KEY_REUSED else ()
         return encode_parts(
             {
-                "id": derived_id("reply", record.id),
+                "id": derived_id("reply", record.id, *other),
                 "type": answer.__name__,
                 "source": self._source,
                 "subject": record.id,
@@ -154,6 +156,7 @@ class AggregateLoop(Generic[StateT]):
                 "correlationid": record.correlationid,
                 "causationid": record.id,
                 "traceparent": record.traceparent,
+                "digest": record.digest,
             },
             data,
         )
@@ -162,7 +165,7 @@ class AggregateLoop(Generic[StateT]):
         name, counts = self._aggregate.name, Counter[str]()
         for fold in folds:
             for _, outcome in fold.answers:
-                fresh = outcome.command_id in fold.fresh
+                fresh = outcome.command_id in fold.fresh or outcome.code == KEY_REUSED
                 word = "repeated" if not fresh else "applied" if outcome.version is not None else "rejected"
                 counts[word] += 1
         for word, count in counts.items():
@@ -191,6 +194,8 @@ class Fold(Generic[StateT]):
             if outcome is None:
                 outcome = self._decide(received)
                 self.fresh[command_id] = outcome
+            elif not outcome.answers(received.record.digest):
+                outcome = _key_reused(command_id)
             elif command_id not in self.fresh:
                 self._repeated.add(command_id)
             if outcome.code == NOT_FOUND:
@@ -201,10 +206,10 @@ class Fold(Generic[StateT]):
     def _decide(self, received: Received) -> Outcome:
         record, at = received.record, received.at
         if self.state is None and not isinstance(record.data, self._aggregate.creates):
-            return Outcome(record.id, code=NOT_FOUND, reason=f"There is no {self._aggregate.name} {self.id}.")
+            return self._refused(record, NOT_FOUND, f"There is no {self._aggregate.name} {self.id}.")
         decision = self._aggregate.decide(self.state, record.data, self.id, at)
         if isinstance(decision, Rejection):
-            return Outcome(record.id, code=decision.code, reason=decision.reason)
+            return self._refused(record, decision.code, decision.reason)
         for number, fact in enumerate(decision):
             self.version += 1
             state = self._aggregate.evolve(self.state, fact, self.id, at)
@@ -221,7 +226,10 @@ class Fold(Generic[StateT]):
                     traceparent=record.traceparent,
                 )
             )
-        return Outcome(record.id, version=self.version)
+        return Outcome(record.id, version=self.version, digest=record.digest)
+
+    def _refused(self, record: Command[Any], code: str, reason: str) -> Outcome:
+        return Outcome(record.id, code=code, reason=reason, digest=record.digest)
 
     def _stored_again(self) -> list[Entry]:
         """The outbox entries of commands that came again: the crash they survived may have been before their
@@ -250,6 +258,11 @@ class Fold(Generic[StateT]):
             outbox=tuple(self.to_publish()),
             indexed=self._aggregate.beside(self.state),
         )
+
+
+def _key_reused(command_id: UUID) -> Outcome:
+    """Not remembered: what the id stands for is the first command's outcome."""
+    return Outcome(command_id, code=KEY_REUSED, reason="This key was used before, for something else. Use a new one.")
 
 
 def _by_aggregate(batch: Sequence[Received]) -> dict[UUID, list[Received]]:

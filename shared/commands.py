@@ -69,6 +69,7 @@ def command(  # noqa: PLR0913 - an envelope's fields, named
     correlation_id: UUID | None = None,
     causation_id: UUID | None = None,
     traceparent: str | None = None,
+    digest: str | None = None,
 ) -> Command[Any]:
     """`data` as a record about `subject`. Without ids it starts a story of its own."""
     command_id = command_id or uuid4()
@@ -82,6 +83,7 @@ def command(  # noqa: PLR0913 - an envelope's fields, named
         causationid=causation_id or command_id,
         traceparent=traceparent,
         data=data,
+        digest=digest,
     )
 
 
@@ -94,7 +96,8 @@ class Commander:
         self._clock = clock
         self._metrics = metrics
         self._timeout = timeout
-        self._waiting: dict[UUID, set[asyncio.Future[Answer]]] = {}
+        self._waiting: dict[UUID, dict[asyncio.Future[Answer], str | None]] = {}
+        """Who waits for a command's answer, with the digest of what was sent."""
 
     async def ask(  # noqa: PLR0913 - as `command`
         self,
@@ -105,9 +108,12 @@ class Commander:
         command_id: UUID | None = None,
         correlation_id: UUID | None = None,
         traceparent: str | None = None,
+        digest: str | None = None,
     ) -> Answer:
         """Send one command and wait for its answer, `timeout` seconds at most. Raises `NotTaken` when Kafka does not
         take it.
+
+        With `digest`, a `command_id` that stands for a command with another digest is refused as `key_reused`.
         """
         record = command(
             data,
@@ -117,9 +123,10 @@ class Commander:
             command_id=command_id,
             correlation_id=correlation_id,
             traceparent=traceparent,
+            digest=digest,
         )
         started = perf_counter()
-        with self._expecting(record.id) as answer:
+        with self._expecting(record.id, digest) as answer:
             try:
                 await self._publish(outgoing(door.name, record))
                 async with asyncio.timeout(max(self._timeout - (perf_counter() - started), 0.1)):
@@ -139,19 +146,20 @@ class Commander:
 
     async def on_replies(self, batch: Sequence[Received]) -> None:
         for received in batch:
-            for answer in self._waiting.get(received.record.subject, ()):
-                if not answer.done():
-                    answer.set_result(_answer(received.record.data))
+            reply = received.record
+            for answer, digest in self._waiting.get(reply.subject, {}).items():
+                if not answer.done() and (digest == reply.digest or reply.digest is None):
+                    answer.set_result(_answer(reply.data))
 
     @contextmanager
-    def _expecting(self, command_id: UUID) -> Iterator[asyncio.Future[Answer]]:
-        """Two requests with one Idempotency-Key can be under way at once; each gets the one answer."""
+    def _expecting(self, command_id: UUID, digest: str | None) -> Iterator[asyncio.Future[Answer]]:
+        """Two requests with one Idempotency-Key can be under way at once; each gets the answer to what it sent."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(command_id, set()).add(answer)
+        self._waiting.setdefault(command_id, {})[answer] = digest
         try:
             yield answer
         finally:
-            self._waiting[command_id].discard(answer)
+            del self._waiting[command_id][answer]
             if not self._waiting[command_id]:
                 del self._waiting[command_id]
 
@@ -163,27 +171,48 @@ class Commander:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a policy wants done, at which aggregate."""
+    """What a policy wants done, at which aggregate.
+
+    `part` tells apart the orders of one type that one event may yield for one aggregate: a member's id, say. It must
+    say the same when the event comes again, whatever the other orders are then.
+    """
 
     subject: UUID
     data: Message
+    part: object = ""
 
 
-def ordered(service: str, door: Topic, cause: Record, order: Order) -> Outgoing:
-    """The order as a command that `cause` leads to. Its id follows from the cause, so that a cause delivered twice
+def ordered(service: str, door: Topic, cause: Record, orders: Iterable[Order]) -> list[Outgoing]:
+    """The orders as commands that `cause` leads to. Their ids follow from the cause, so that a cause delivered twice
     orders once.
+
+    The content is no part of the id: it may follow from the cause's snapshot, which may be newer when it comes again.
+    Raises ValueError when two orders would share an id, since the second would be taken for the first one's duplicate.
     """
-    record = command(
-        order.data,
-        order.subject,
-        source=service,
-        time=cause.time,
-        command_id=derived_id("order", cause.id, order.subject, type(order.data).__name__),
-        correlation_id=cause.correlationid,
-        causation_id=cause.id,
-        traceparent=cause.traceparent,
-    )
-    return outgoing(door.name, record)
+    commands: dict[UUID, Outgoing] = {}
+    for order in orders:
+        command_id = _id_of(order, cause)
+        if command_id in commands:
+            raise ValueError(
+                f"Two {type(order.data).__name__} of one event for {order.subject}: say which part each is."
+            )
+        record = command(
+            order.data,
+            order.subject,
+            source=service,
+            time=cause.time,
+            command_id=command_id,
+            correlation_id=cause.correlationid,
+            causation_id=cause.id,
+            traceparent=cause.traceparent,
+        )
+        commands[command_id] = outgoing(door.name, record)
+    return list(commands.values())
+
+
+def _id_of(order: Order, cause: Record) -> UUID:
+    part = () if order.part == "" else (order.part,)
+    return derived_id("order", cause.id, order.subject, type(order.data).__name__, *part)
 
 
 Reaction = Callable[[Event[Any, Any]], Iterable[Order]]
@@ -203,12 +232,9 @@ class Policy:
     async def __call__(self, batch: Sequence[Received]) -> None:
         await self._publisher.publish([record for received in batch for record in self._orders(received.record)])
 
-    def _orders(self, event: Event[Any, Any]) -> Iterable[Outgoing]:
+    def _orders(self, event: Event[Any, Any]) -> list[Outgoing]:
         reaction = self._reactions.get(type(event.fact))
-        if reaction is None:
-            return
-        for order in reaction(event):
-            yield ordered(self._service, self._door, event, order)
+        return ordered(self._service, self._door, event, reaction(event)) if reaction else []
 
 
 def _answer(data: Message) -> Answer:

@@ -22,22 +22,39 @@ _DUPLICATE_KEY = 11000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a command: applied at `version`, or rejected with `code` and `reason`."""
+    """What became of a command: applied at `version`, or rejected with `code` and `reason`. `digest` is the command's,
+    if it had one.
+    """
 
     command_id: UUID
     version: int | None = None
     code: str = ""
     reason: str = ""
+    digest: str | None = None
 
     def document(self) -> Document:
+        document: Document = {"id": self.command_id.bytes}
         if self.version is not None:
-            return {"id": self.command_id.bytes, "version": self.version}
-        return {"id": self.command_id.bytes, "code": self.code, "reason": self.reason}
+            document["version"] = self.version
+        else:
+            document |= {"code": self.code, "reason": self.reason}
+        if self.digest is not None:
+            document["digest"] = self.digest
+        return document
 
     @classmethod
     def of(cls, document: Document) -> "Outcome":
-        command_id = UUID(bytes=document["id"])
-        return cls(command_id, document.get("version"), document.get("code", ""), document.get("reason", ""))
+        return cls(
+            UUID(bytes=document["id"]),
+            document.get("version"),
+            document.get("code", ""),
+            document.get("reason", ""),
+            document.get("digest"),
+        )
+
+    def answers(self, digest: str | None) -> bool:
+        """Whether it is the outcome of the command with this digest. One without a digest is known by its id alone."""
+        return digest is None or self.digest is None or digest == self.digest
 
 
 class Remembered(Mapping[UUID, Outcome]):

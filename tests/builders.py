@@ -185,8 +185,15 @@ def raw(
     return Raw(topic, 0, offset, milliseconds(at), key_of(record.subject), encode(record), headers)
 
 
-def a_command(data: Message, subject: UUID = JOB_ID, *, command_id: UUID | None = None, at: datetime = NOW) -> Record:
-    return command(data, subject, source="tests", time=at, command_id=command_id)
+def a_command(
+    data: Message,
+    subject: UUID = JOB_ID,
+    *,
+    command_id: UUID | None = None,
+    at: datetime = NOW,
+    digest: str | None = None,
+) -> Record:
+    return command(data, subject, source="tests", time=at, command_id=command_id, digest=digest)
 
 
 def a_creation(request_id: UUID = REQUEST_ID, **fields: Any) -> CreateJob:

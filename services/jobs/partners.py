@@ -91,11 +91,11 @@ def _closed(job_id: UUID) -> Order:
 
 
 def _unassigned(job_id: UUID, member_id: UUID) -> Order:
-    return Order(job_id, UnassignMember(member_id=member_id, actor=SYSTEM))
+    return Order(job_id, UnassignMember(member_id=member_id, actor=SYSTEM), part=member_id)
 
 
 def _ordered(received: Received, orders: Iterable[Order]) -> list[Outgoing]:
-    return [ordered("jobs", JOB_COMMANDS, received.record, order) for order in orders]
+    return ordered("jobs", JOB_COMMANDS, received.record, orders)
 
 
 def _remembered(partner: Partner) -> Any:

@@ -121,9 +121,14 @@ SnapshotT = TypeVar("SnapshotT", bound=Snapshot)
 
 
 class Command(Record, Generic[DataT]):
-    """A record that carries one message: a command, a notice, a standing."""
+    """A record that carries one message: a command, a notice, a standing.
+
+    `digest` (a CloudEvents extension) is of what the sender's client sent, where that client chose the command's id by
+    an Idempotency-Key: the same id with another digest is another command under a key that is taken.
+    """
 
     data: DataT
+    digest: str | None = None
 
 
 class EventData(Contract, Generic[FactT, SnapshotT]):

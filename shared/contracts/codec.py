@@ -73,9 +73,13 @@ def encode_parts(fields: dict[str, Any], data: dict[str, bytes]) -> bytes:
 def encode_fields(fields: dict[str, Any]) -> bytes:
     """A record's fields as it would be encoded, without making the model first: the loop says thousands a second."""
     envelope = {"specversion": "1.0", "datacontenttype": "application/json", **fields}
-    if fields["traceparent"] is None:  # CloudEvents has no null attributes
-        del envelope["traceparent"]
+    for name in OPTIONAL:
+        if envelope.get(name, "") is None:  # CloudEvents has no null attributes
+            del envelope[name]
     return to_json(envelope)
+
+
+OPTIONAL = ("traceparent", "digest")
 
 
 def _record_model(message: type[Message], snapshot: type[Snapshot] | None) -> type[Record]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.aggregate import NOT_FOUND, AggregateLoop
+from shared.aggregate import KEY_REUSED, NOT_FOUND, AggregateLoop
 from shared.contracts.base import Message, Record, derived_id
 from shared.metrics import Metrics
 from shared.topics import REPLIES
@@ -139,3 +139,34 @@ async def test_a_command_sent_twice_is_answered_twice_and_applied_once() -> None
 async def test_a_command_that_changes_nothing_is_applied_without_an_event() -> None:
     replies = await answers(a_command(Open(), tab(0)), a_command(Open(), tab(0)))
     assert [(reply.type, reply.data.version) for reply in replies] == [("CommandApplied", 1)] * 2
+
+
+KEY = derived_id("a client's key")
+
+
+async def test_a_key_that_is_taken_refuses_another_body_and_stands_for_the_first() -> None:
+    first = a_command(Put(amounts=(3,)), tab(0), command_id=KEY, digest="three")
+    other = a_command(Put(amounts=(4,)), tab(0), command_id=KEY, digest="four")
+    world = World([a_command(Open(), tab(0)), first, other, first])
+    loop = AggregateLoop("tabs", TAB, world.store, MemoryPublisher(world.log), Metrics("tests"))
+    await loop(world.commands[:2])
+    await loop(world.commands[2:])
+    _, applied, refused, again = [REPLIES.codec.decode(raw.value) for raw in world.log.records(REPLIES.name)]
+    assert (refused.data.code, refused.digest, refused.subject) == (KEY_REUSED, "four", KEY)
+    assert (applied.id, applied.digest, applied.data.version) == (again.id, "three", 2)
+    assert refused.id != applied.id
+    assert (await world.store.load([tab(0)]))[tab(0)].state.total == 3
+
+
+async def test_a_refused_command_does_not_give_its_key_away_either() -> None:
+    refused = a_command(Put(amounts=(11,)), tab(0), command_id=KEY, digest="eleven")
+    other = a_command(Put(amounts=(4,)), tab(0), command_id=KEY, digest="four")
+    _, first, second = await answers(a_command(Open(), tab(0)), refused, other)
+    assert (first.data.code, second.data.code) == ("too_much", KEY_REUSED)
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "four"), ("four", None)], ids=["before", "after"])
+async def test_a_command_from_a_release_without_digests_is_known_by_its_id(before: str | None, after: str) -> None:
+    put = [a_command(Put(amounts=(4,)), tab(0), command_id=KEY, digest=digest) for digest in (before, after)]
+    _, first, second = await answers(a_command(Open(), tab(0)), *put)
+    assert (first.data.version, second.data.version) == (2, 2)

@@ -23,7 +23,8 @@ from tests.memory_mongo import MemoryDatabase
 
 
 def outcome(number: int, version: int | None = None) -> Outcome:
-    return Outcome(derived_id("command", number), version, *(() if version else ("refused", "No.")))
+    digest = f"digest {number}" if number % 2 else None
+    return Outcome(derived_id("command", number), version, *(() if version else ("refused", "No.")), digest=digest)
 
 
 def an_entry(version: int) -> Entry:
