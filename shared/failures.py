@@ -5,15 +5,13 @@
 """
 
 from asyncio import IncompleteReadError
+from uuid import UUID
 
-from aiokafka.errors import (
-    KafkaConnectionError,
-    KafkaError,
-    KafkaTimeoutError,
-)
+from aiokafka.errors import KafkaError
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     CursorNotFound,
     ExecutionTimeout,
@@ -21,6 +19,8 @@ from pymongo.errors import (
     PyMongoError,
     WTimeoutError,
 )
+
+from shared.server_errors import Fault, kafka_fault, mongodb_fault
 
 
 class Invalid(Exception):  # noqa: N818 - the word of the design, not of a traceback
@@ -31,6 +31,16 @@ class Invalid(Exception):  # noqa: N818 - the word of the design, not of a trace
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class Unreadable(Invalid):
+    """A record of `subject` that is sound as far as this release can tell, with a type or a value that it does not
+    know. It is parked until a release handles it that does.
+    """
+
+    def __init__(self, reason: str, detail: str, subject: UUID) -> None:
+        super().__init__(reason, detail)
+        self.subject = subject
 
 
 class Transient(Exception):  # noqa: N818 - as above
@@ -49,32 +59,43 @@ class Wedged(Exception):  # noqa: N818 - as above
     """
 
 
+__all__ = ("Draining", "Fault", "Invalid", "Transient", "Unreadable", "Wedged", "fault_of", "is_transient")
+
 _MONGODB_AWAY = (AutoReconnect, ConnectionFailure, CursorNotFound, ExecutionTimeout, WTimeoutError)
 _MONGODB_LABELS = ("RetryableWriteError", "SystemOverloadedError", "RetryableError")
-_MONGODB_CODES = frozenset(
-    # Host unreachable or not found, network timeouts, interrupted by a fail-over, primary gone, majority not there yet.
-    {6, 7, 43, 64, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
-)
 _DUPLICATE_KEY = 11000
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether waiting can heal this error. Unknown errors are not transient: blocking on a bug would stop the world."""
+    """Whether waiting can heal this error: a server is away, or an operator has to mend what all records meet alike.
+    Unknown errors are not transient: blocking on a bug would stop the world.
+    """
+    return fault_of(error).is_waited_for
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Whose failure this error is. What no server said is the record's: a bug that it brings to light."""
     if isinstance(error, (Transient, ConnectionError, TimeoutError, IncompleteReadError)):
-        return True
+        return Fault.AWAY
     if isinstance(error, KafkaError):
-        away = (KafkaConnectionError, KafkaTimeoutError)
-        return isinstance(error, away) or bool(error.retriable) or type(error) is KafkaError
-    return isinstance(error, PyMongoError) and _mongodb_is_away(error)
+        return kafka_fault(error)
+    return _mongodb_fault(error) if isinstance(error, PyMongoError) else Fault.RECORD
 
 
-def _mongodb_is_away(error: PyMongoError) -> bool:
+def _mongodb_fault(error: PyMongoError) -> Fault:
     if isinstance(error, BulkWriteError):
-        codes = {failure["code"] for failure in error.details.get("writeErrors", [])}
-        # Two replicas upserted one document: the second finds it when it tries again.
-        return bool(error.details.get("writeConcernErrors")) or (
-            bool(codes) and codes <= _MONGODB_CODES | {_DUPLICATE_KEY}
-        )
+        return _bulk_fault(error)
     if isinstance(error, _MONGODB_AWAY) or any(error.has_error_label(label) for label in _MONGODB_LABELS):
-        return True
-    return isinstance(error, OperationFailure) and error.code in _MONGODB_CODES
+        return Fault.AWAY
+    if isinstance(error, ConfigurationError):  # what the connection string says, or a TLS file that is not there
+        return Fault.ENVIRONMENT
+    return mongodb_fault(error.code) if isinstance(error, OperationFailure) else Fault.RECORD
+
+
+def _bulk_fault(error: BulkWriteError) -> Fault:
+    """The worst of its parts. Two replicas that upserted one document: the second finds it when it tries again."""
+    codes = {failure["code"] for failure in error.details.get("writeErrors", [])}
+    faults = {Fault.AWAY if code == _DUPLICATE_KEY else mongodb_fault(code) for code in codes}
+    if error.details.get("writeConcernErrors"):
+        faults.add(Fault.AWAY)
+    return max(faults, key=lambda fault: fault.value, default=Fault.RECORD)

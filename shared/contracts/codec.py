@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import to_json
 
 from shared.contracts.base import Command, Event, EventData, Message, Messages, Record, Snapshot
-from shared.failures import Invalid
+from shared.failures import Invalid, Unreadable
 
 MAX_RECORD_BYTES = 768 * 1024
 """Larger than any contract can be. Checked before parsing, so that garbage costs nothing."""
@@ -31,7 +31,9 @@ class Codec:
         self._many: TypeAdapter[list[Any]] = TypeAdapter(list[one])
 
     def decode(self, value: bytes | None) -> Any:
-        """One record. Raises `Invalid` with the reason that its dead letter will show."""
+        """One record. Raises `Invalid` with the reason that its dead letter will show, `Unreadable` for what only a
+        newer release can know.
+        """
         if not value:
             raise Invalid("empty", "The record has no value.")
         if len(value) > MAX_RECORD_BYTES:
@@ -39,7 +41,7 @@ class Codec:
         try:
             return self._one.validate_json(value)
         except ValidationError as error:
-            raise _as_invalid(error) from None
+            raise _as_invalid(error, value) from None
 
     def decode_all(self, values: Sequence[bytes | None]) -> list[Any]:
         """Each value's record, or the `Invalid` it earned, in order."""
@@ -102,9 +104,26 @@ _REASONS = {
 }
 
 
-def _as_invalid(error: ValidationError) -> Invalid:
-    first = error.errors(include_url=False, include_input=False)[0]
+_OF_A_NEWER_RELEASE = {"union_tag_invalid": "unknown-type", "literal_error": "unknown-value", "enum": "unknown-value"}
+"""How it shows that a closed set has a member that this release does not know."""
+
+
+def _as_invalid(error: ValidationError, value: bytes) -> Invalid:
+    errors = error.errors(include_url=False, include_input=False)
+    first = errors[0]
     where = ".".join(str(part) for part in first["loc"]) or "the record"
-    reason = _REASONS.get(first["type"], "wrong-content")
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return Invalid(reason, f"{where}: {first['msg']}{more}")
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    detail = f"{where}: {first['msg']}{more}"
+    if all(one["type"] in _OF_A_NEWER_RELEASE for one in errors):
+        with suppress(ValidationError):  # an envelope that is none is no release's
+            subject = _ENVELOPE.validate_json(value).subject
+            return Unreadable(_newer(first["type"], first["loc"]), detail, subject)
+    return Invalid(_REASONS.get(first["type"], "wrong-content"), detail)
+
+
+def _newer(error_type: str, where: tuple[int | str, ...]) -> str:
+    """A topic with one type has no union: there an unknown type shows as a literal."""
+    return "unknown-type" if where[-1:] == ("type",) else _OF_A_NEWER_RELEASE[error_type]
+
+
+_ENVELOPE: TypeAdapter[Record] = TypeAdapter(Record)

@@ -45,7 +45,7 @@ BAD = {
     "no actor": (changed(data={}), "missing-field"),
     "an id that is none": (changed(id="seven"), "wrong-content"),
     "a time that is none": (changed(time="soon"), "wrong-content"),
-    "an actor of no kind": (changed(data={"actor": {"kind": "ghost"}}), "wrong-content"),
+    "an actor of no kind": (changed(data={"actor": {"kind": "ghost"}}), "unknown-value"),
     "depth": (b"[" * 100_000, "not-json"),
 }
 
