@@ -6,13 +6,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.settings import Settings
-from shared.topics import DEAD_LETTERS_CONFIG, SERVICES, TOPICS, dead_letters_of
-
-
-class WrongPartitions(Exception):  # noqa: N818 - says what is the case
-    """A topic has another number of partitions than the settings say: its keys would lie elsewhere than the producers
-    think.
-    """
+from shared.topics import DEAD_LETTERS_CONFIG, SERVICES, TOPICS, WrongPartitions, dead_letters_of
 
 
 async def provision(settings: Settings) -> list[str]:
@@ -55,7 +49,4 @@ async def _check(admin: AIOKafkaAdminClient, names: list[str], partitions: int) 
     for described in await admin.describe_topics(names):
         count = len(described["partitions"])
         if count != partitions:
-            raise WrongPartitions(
-                f"The topic {described['topic']} has {count} partitions, and JOBWIRE_PARTITIONS says {partitions}. "
-                "Set it to the topic's number: the partition count of a keyed topic is never changed."
-            )
+            raise WrongPartitions(described["topic"], count, partitions)

@@ -13,7 +13,7 @@ from shared.clock import Clock
 from shared.consumer import Received
 from shared.contracts.base import Command, Event, Message, Record, derived_id
 from shared.contracts.replies import CommandApplied, CommandRejected
-from shared.failures import is_transient
+from shared.failures import Wedged, is_transient
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.publisher import Outgoing, Publisher, outgoing
@@ -50,11 +50,13 @@ class NotTaken(Exception):  # noqa: N818 - Kafka did not take it
 
 @contextmanager
 def not_taken_while_away() -> Iterator[None]:
-    """Around what a command needs to be sent: what waiting can heal becomes `NotTaken`, anything else stays a bug."""
+    """Around what a command needs to be sent: what waiting can heal, or another process, becomes `NotTaken`; anything
+    else stays a bug.
+    """
     try:
         yield
     except Exception as error:
-        if is_transient(error):
+        if is_transient(error) or isinstance(error, Wedged):
             raise NotTaken(f"{type(error).__name__}: {error}") from error
         raise
 

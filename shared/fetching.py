@@ -24,18 +24,20 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage as BatchMessage
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 
-from shared.consumer import Consumer, RawRecord
+from shared.consumer import Consumer
 from shared.failures import Draining
 from shared.logs import get_logger
 from shared.metrics import Metrics
+from shared.records import RawRecord
 from shared.settings import Settings
-from shared.topics import MAX_MESSAGE_BYTES
+from shared.topics import MAX_MESSAGE_BYTES, WrongPartitions
 
 log = get_logger(__name__)
 
 Record = ConsumerRecord[bytes, bytes]
 
 STUCK_SECONDS = 60.0
+WATCH_TIMEOUT_SECONDS = 4.0
 
 BROKER_SETTINGS: dict[str, Any] = {
     "consumer_only": True,  # `shared.publisher` produces; FastStream would create missing topics with one partition
@@ -171,6 +173,8 @@ class Subscription(ConsumerRebalanceListener):
         self._idle.set()
         self._progress_at = monotonic()
         self._done: dict[TopicPartition, int] = {}
+        self._ends: dict[TopicPartition, int] = {}
+        self._looked_at = monotonic()
 
     async def on_batch(self, records: tuple[Record, ...]) -> None:
         if not self.everyone:
@@ -193,6 +197,15 @@ class Subscription(ConsumerRebalanceListener):
         """The gate opens: from now on standing still is a fault."""
         self._progress_at = monotonic()
 
+    async def retry_parked(self) -> None:
+        """Try again what is parked in our partitions. Whatever gets in the way is met again at the next try."""
+        client = self._client
+        if client is None:
+            return
+        mine = {(partition.topic, partition.partition) for partition in client.assignment()}
+        with suppress(Draining):
+            await self.consumer.retry_parked(lambda topic, number: (topic, number) in mine, self._settings.named)
+
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """A rebalance does not wait for handlers by itself: the next owner would start on records that we still
         hold.
@@ -203,6 +216,7 @@ class Subscription(ConsumerRebalanceListener):
                 await asyncio.wait_for(self._idle.wait(), self._settings.drain_seconds)
 
     async def on_partitions_assigned(self, _assigned: Sequence[TopicPartition]) -> None:
+        self.consumer.failure = self.consumer.failure or self._wrong_partitions()
         self.consumer.resume()
         self._progress_at = monotonic()
         self._done.clear()
@@ -224,22 +238,55 @@ class Subscription(ConsumerRebalanceListener):
         """Why this subscription will never move again, if so. FastStream's own ping stays green with a dead
         consumer.
         """
-        if self.consumer.failure:
+        if wrong := self._wrong_partitions():
+            self.consumer.failure = wrong
+            self.consumer.stop_waiting()
+        if self.consumer.failure or self._client is None or self.consumer.waiting_since is not None:
             return self.consumer.failure
-        client = self._client
-        if client is None or self.consumer.waiting_since is not None:
-            return None
+        return self._broken(self._client) or self._stuck()
+
+    def _broken(self, client: AIOKafkaConsumer) -> str | None:
         if isinstance(client, PatientConsumer) and client.broken:
             return client.broken
         task = getattr(client._coordinator, "_coordination_task", None)  # noqa: SLF001 - aiokafka has no public sign of it
         if task is not None and task.done():
             return "aiokafka's coordination has ended; this consumer would fetch nothing for ever."
-        stuck = monotonic() - self._progress_at > STUCK_SECONDS
-        if stuck and any(self.behind().values()):
-            return f"Records are waiting and none was handled for {STUCK_SECONDS:.0f} s."
-        if not any(self.behind().values()):
-            self._progress_at = monotonic()
         return None
+
+    def _stuck(self) -> str | None:
+        behind = any(self.behind().values())
+        if not behind:
+            self._progress_at = monotonic()
+        elif monotonic() - self._last_progress > STUCK_SECONDS:
+            return f"Records are waiting and none was handled for {STUCK_SECONDS:.0f} s."
+        return None
+
+    @property
+    def _last_progress(self) -> float:
+        """A long batch makes progress too."""
+        return max(self._progress_at, self.consumer.progress_at)
+
+    def _wrong_partitions(self) -> str | None:
+        """Whether somebody has added partitions, by the last look at the cluster: what we hear then is out of order."""
+        for topic in self.consumer.topics:
+            partitions = self._client.partitions_for_topic(self._settings.named(topic)) if self._client else None
+            if partitions and len(partitions) != self._settings.partitions:
+                return str(WrongPartitions(topic, len(partitions), self._settings.partitions))
+        return None
+
+    async def learn_ends(self) -> None:
+        """Ask the log for its ends, unless something has been handled lately: a consumer that fetches nothing at all
+        does not know that it is behind.
+        """
+        client = self._client
+        quiet = monotonic() - max(self._looked_at, self.consumer.progress_at) > STUCK_SECONDS / 2
+        if client is None or self.everyone or not quiet or self.consumer.waiting_since is not None:
+            return
+        self._looked_at = monotonic()
+        with suppress(KafkaError, TimeoutError, IllegalStateError):  # away: then nobody can say
+            async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
+                await self.learn_position()
+                self._ends = dict(await client.end_offsets(list(client.assignment())))
 
     async def learn_position(self) -> None:
         """Ask the group where it left off, for partitions of which nothing has been handled since they were
@@ -257,14 +304,15 @@ class Subscription(ConsumerRebalanceListener):
             self._done.setdefault(partition, max(offset or 0, oldest[partition]))  # a batch may have ended meanwhile
 
     def behind(self) -> dict[TopicPartition, int]:
-        """Records in the log after the last handled one, by partition, as of the last fetch."""
+        """Records in the log after the last handled one, by partition, as of the last fetch or look."""
         client = self._client
         if client is None:
             return {}
         behind = {}
         for partition in client.assignment():
-            end, done = client.highwater(partition), self._done.get(partition)
-            if end is not None and done is not None:
+            end = max(client.highwater(partition) or 0, self._ends.get(partition, 0))
+            done = self._done.get(partition)
+            if done is not None:
                 behind[partition] = max(end - done, 0)
         return behind
 

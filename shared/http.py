@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
@@ -18,7 +19,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.commands import NotTaken
-from shared.failures import is_transient
+from shared.failures import Wedged, is_transient
 from shared.openapi import PROBLEM, WITH_STATUS, with_problems
 
 MAX_BODY_BYTES = 256 * 1024
@@ -77,7 +78,9 @@ def application(title: str, larger_bodies: Mapping[str, int] = MappingProxyType(
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotTaken, _on_not_taken)
-    app.add_exception_handler(PyMongoError, _on_database_error)
+    app.add_exception_handler(Wedged, _on_not_taken)
+    app.add_exception_handler(KafkaError, _on_server_error)
+    app.add_exception_handler(PyMongoError, _on_server_error)
     described = app.openapi
     app.openapi = lambda: app.openapi_schema or with_problems(described())  # type: ignore[method-assign]
     return app
@@ -208,7 +211,8 @@ async def _on_not_taken(_request: Request, _error: Exception) -> Response:
     ).response()
 
 
-async def _on_database_error(_request: Request, error: Exception) -> Response:
+async def _on_server_error(_request: Request, error: Exception) -> Response:
+    """Also when an operator has to mend it: nothing is wrong with the request."""
     if not is_transient(error):
         raise error
     return Problem(503, "try_again", "The data cannot be reached just now. Try again in a moment.").response()

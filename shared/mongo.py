@@ -15,6 +15,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
+from shared.progress import MongoProgress
+
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]
 Database = AsyncDatabase[Document]
@@ -54,6 +56,7 @@ class Mongo:
             "socketTimeoutMS": 30_000,
             "wTimeoutMS": 15_000,
             "maxPoolSize": 50,
+            "event_listeners": [MongoProgress()],
         }
         if driver == "motor":
             from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415 - an optional extra

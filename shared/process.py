@@ -25,6 +25,7 @@ from shared.settings import Settings
 log = get_logger(__name__)
 
 WATCH_SECONDS = 5.0
+RETRY_PARKED_SECONDS = 60.0
 
 
 class Process:
@@ -74,6 +75,7 @@ class Process:
         for name, work in self._service.tasks.items():
             self._running.append(asyncio.create_task(self._watched(name, work), name=name))
         self._running.append(asyncio.create_task(self._watched("watch", self._watch)))
+        self._running.append(asyncio.create_task(self._watched("parked", self._retry_parked)))
         _collect_rarely()
         self.ready = True
         log.info("ready")
@@ -122,9 +124,20 @@ class Process:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            if self._publisher.failure:
+                self._fail(f"publisher: {self._publisher.failure}")
             for subscription in self._subscriptions:
+                await subscription.learn_ends()
                 if dead := subscription.dead():
                     self._fail(f"{subscription.consumer.group}: {dead}")
+
+    async def _retry_parked(self) -> None:
+        """At once, since this may be the release that can read them; and from time to time, since partitions move."""
+        while True:
+            for subscription in self._subscriptions:
+                if not subscription.everyone:
+                    await subscription.retry_parked()
+            await asyncio.sleep(RETRY_PARKED_SECONDS)
 
     def _fail(self, reason: str) -> None:
         """This process cannot heal: say so and leave, so that whoever runs it starts another."""
@@ -135,7 +148,7 @@ class Process:
 
     async def _live(self, _request: Request) -> Response:
         dead = [dead for subscription in self._subscriptions if self.ready and (dead := subscription.dead())]
-        failures = [self.failure, *dead] if self.failure else dead
+        failures = [reason for reason in (self.failure, self._publisher.failure) if reason] + dead
         return JSONResponse({"live": not failures, "failures": failures}, 503 if failures else 200)
 
     async def _ready(self, _request: Request) -> Response:

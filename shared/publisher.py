@@ -1,20 +1,24 @@
 """Out to the topics. A record counts as said only when Kafka has acknowledged it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError
 
 from shared.contracts.base import Record
 from shared.contracts.codec import encode
 from shared.failures import Wedged, is_transient
+from shared.logs import get_logger
+from shared.progress import progressed
+from shared.server_errors import is_about_the_record
 from shared.settings import Settings
-from shared.topics import MIB
+from shared.topics import MIB, TOPICS, WrongPartitions
+
+log = get_logger(__name__)
 
 STOP_SECONDS = 10.0
 PUBLISH_SECONDS = 30.0
@@ -62,6 +66,9 @@ class KafkaPublisher:
         self._settings = settings
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
+        self.failure: str | None = None
+        """Why this process can never publish again, if so. Liveness shows it, and the process is replaced, whoever met
+        it first."""
 
     async def start(self) -> None:
         producer = AIOKafkaProducer(
@@ -70,22 +77,42 @@ class KafkaPublisher:
             **PRODUCER_SETTINGS,
         )
         await producer.start()
+        # Of topics that nobody has made yet it learns when it publishes to them.
+        await producer.client.set_topics([self._settings.named(topic.name) for topic in TOPICS])
         self._producer = producer
+        self._count_partitions(producer, [topic.name for topic in TOPICS])
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         if self._producer is None:
             raise ConnectionError("The producer has not started.")
+        if self.failure:
+            raise Wedged(self.failure)
         if self._producer._sender.sender_task.done():  # noqa: SLF001 - it would fail every record from now on
-            raise Wedged("aiokafka's sender has ended.")
+            raise self._wedged("aiokafka's sender has ended.")
+        self._count_partitions(self._producer, {record.topic for record in records})
         try:
             # An idempotent producer waits for ever; who waits must know, to be told to stop waiting.
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._publish(self._producer, records)
         except Exception as error:
-            if is_transient(error) or isinstance(error, MessageSizeTooLargeError):
+            if is_transient(error) or is_about_the_record(error):
                 raise
-            # Not the record's fault and not to be waited for (rights, sequence numbers): another process may do better.
-            raise Wedged(f"{type(error).__name__}: {error}") from error
+            # Not the record's fault and not to be waited for (sequence numbers): another process will do better.
+            raise self._wedged(f"{type(error).__name__}: {error}") from error
+
+    def _count_partitions(self, producer: AIOKafkaProducer, topics: Iterable[str]) -> None:
+        """Kafka lets anybody add partitions; a producer that has heard of them puts keys elsewhere than before, beside
+        the records whose order they depend on.
+        """
+        for topic in topics:
+            partitions = producer.client.cluster.partitions_for_topic(self._settings.named(topic))
+            if partitions is not None and len(partitions) != self._settings.partitions:
+                raise self._wedged(str(WrongPartitions(topic, len(partitions), self._settings.partitions)))
+
+    def _wedged(self, reason: str) -> Wedged:
+        self.failure = reason
+        log.critical("producer_wedged", reason=reason)
+        return Wedged(reason)
 
     async def _publish(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> None:
         waiting = [
@@ -96,6 +123,7 @@ class KafkaPublisher:
         ]
         if waiting:
             await asyncio.gather(*waiting)
+            progressed()
 
     async def stop(self) -> None:
         """Flush and close. Without a broker an idempotent producer would wait for ever, so this gives up after

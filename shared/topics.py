@@ -8,6 +8,20 @@ from datetime import timedelta
 from shared.contracts import choices, jobs, leads, mails, matching, partners, replies, requests
 from shared.contracts.codec import Codec
 
+
+class WrongPartitions(Exception):  # noqa: N818 - says what is the case
+    """A topic has another number of partitions than the settings say: its keys would lie elsewhere than where their
+    earlier records do.
+    """
+
+    def __init__(self, topic: str, found: int, expected: int) -> None:
+        super().__init__(
+            f"The topic {topic} has {found} partitions, and JOBWIRE_PARTITIONS says {expected}. The partition count of "
+            "a keyed topic is never changed: set JOBWIRE_PARTITIONS to the number that the topic was made with, and if "
+            "somebody has added partitions, see the runbook."
+        )
+
+
 FOREVER: timedelta | None = None
 PARTITIONS = 12
 """Frozen: another count would move keys to other partitions and tear an aggregate's order apart."""

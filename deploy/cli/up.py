@@ -19,10 +19,10 @@ from deploy.local.parts import PartUnavailable
 from deploy.local.processes import ProcessFailed
 from deploy.local.stack import DEFAULT_DATA_DIR, Endpoints, LocalStack, Ports
 from deploy.market import load_partners
-from deploy.provision import WrongPartitions, provision
+from deploy.provision import provision
 from deploy.seed import seed
 from shared.settings import Settings
-from shared.topics import LOCAL_PARTITIONS, PARTNER_COMMANDS, PARTNERS
+from shared.topics import LOCAL_PARTITIONS, PARTNER_COMMANDS, PARTNERS, WrongPartitions
 
 WINDOW_SECONDS = 15
 SHORT_WINDOW = {

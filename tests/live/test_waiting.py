@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 import pytest_asyncio
+from aiokafka.admin import NewPartitions
 from starlette.applications import Starlette
 
 from deploy.local.kafka import EmbeddedKafka
@@ -18,9 +19,14 @@ from deploy.local.parts import PartUnavailable, choose_port
 from deploy.provision import provision
 from services.jobs.main import build
 from shared import process as process_module
+from shared.clock import SystemClock
+from shared.commands import Commander
+from shared.failures import Wedged
+from shared.http import application
+from shared.metrics import Metrics
 from shared.mongo import Mongo
 from shared.process import Process
-from shared.publisher import KafkaPublisher
+from shared.publisher import KafkaPublisher, outgoing
 from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, REPLIES, SERVICES
@@ -109,6 +115,69 @@ async def test_a_consumer_whose_coordination_has_died_turns_liveness_red(
         answer = (await client.get("/health/live")).json()
         assert "aiokafka's coordination has ended" in answer["failures"][0], answer
         await asyncio.wait_for(left.wait(), 5)  # and the process leaves, so that another is started
+
+
+async def test_a_producer_that_is_wedged_behind_http_says_to_try_again_and_its_process_is_replaced(
+    topics: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka never makes its sequence numbers good again. A share of all commands answered 500, for ever, with
+    liveness and readiness green: only consumers had their process replaced.
+    """
+    monkeypatch.setattr(process_module, "WATCH_SECONDS", 0.05)
+    left = asyncio.Event()
+    async with _jobs_in_here(topics, left) as (process, client):
+        commander = Commander("tests", process._publisher, SystemClock(), Metrics("tests"), timeout=20.0)
+        http = application("Commands")
+
+        @http.post("/comments")
+        async def comment() -> None:
+            record = create_job(uuid4())
+            await commander._publish(outgoing(JOB_COMMANDS.name, record))
+
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(http), base_url="http://desk") as desk:
+            for _ in range(40):
+                assert (await desk.post("/comments")).status_code == 200
+            _lose_count(process._publisher, topics.named(JOB_COMMANDS.name))
+            answers = [await desk.post("/comments") for _ in range(2)]
+        assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "try_again")] * 2
+        failures = (await client.get("/health/live")).json()["failures"]
+        assert any("OutOfOrderSequenceNumber" in failure for failure in failures), failures
+        await asyncio.wait_for(left.wait(), 30)
+
+
+def _lose_count(publisher: KafkaPublisher, topic: str) -> None:
+    """What a lost answer at the wrong moment does: the broker has seen other sequence numbers than ours."""
+    numbers = publisher._producer._txn_manager._sequence_numbers
+    lost = [partition for partition in numbers if partition.topic == topic]
+    assert len(lost) == publisher._settings.partitions, "each partition was written to"
+    for partition in lost:
+        numbers[partition] += 5
+
+
+async def test_a_topic_whose_partitions_become_more_stops_whoever_uses_it(
+    topics: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys move: an event lay in another partition than its predecessors, and was lost to whoever orders them."""
+    monkeypatch.setattr(process_module, "WATCH_SECONDS", 0.05)
+    left = asyncio.Event()
+    async with _jobs_in_here(topics, left) as (process, client), log_of(topics) as log:
+        await log.admin.create_partitions({topics.named(JOB_COMMANDS.name): NewPartitions(topics.partitions + 1)})
+
+        async def noticed() -> bool:
+            """Each looks at the cluster every few minutes; here, at once."""
+            for subscription in process._subscriptions:
+                await subscription.subscriber.consumer._client.force_metadata_update()
+            return await _status(client, 503)
+
+        await until(noticed, 60, "liveness is red")
+        failures = (await client.get("/health/live")).json()["failures"]
+        assert any("JOBWIRE_PARTITIONS says" in failure for failure in failures), failures
+        await asyncio.wait_for(left.wait(), 30)
+
+    late = KafkaPublisher(topics, "late")
+    with pytest.raises(Wedged, match="JOBWIRE_PARTITIONS says"):
+        await late.start()
+    await late.stop()
 
 
 @asynccontextmanager

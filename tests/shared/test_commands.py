@@ -89,7 +89,7 @@ async def test_an_owner_of_yesterdays_release_answers_without_a_digest() -> None
 
 
 @pytest.mark.parametrize(("digest", "there"), [(None, False), ("one", True)], ids=["without", "with"])
-def test_a_digest_is_an_attribute_of_the_record_where_there_is_one(digest: str | None, there: bool) -> None:
+def test_a_digest_is_an_attribute_of_the_record_where_there_is_one(*, digest: str | None, there: bool) -> None:
     record: Record = a_command(OpenJob(actor=BY_PARTNER), digest=digest)
     assert (b'"digest"' in encode(record)) is there
     assert JOB_COMMANDS.codec.decode(encode(record)).digest == digest

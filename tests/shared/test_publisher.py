@@ -13,6 +13,7 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
     RequestTimedOutError,
     TopicAuthorizationFailedError,
+    UnknownProducerId,
 )
 
 from shared import publisher as module
@@ -31,8 +32,14 @@ class Producer:
 
     def __init__(self, *, on_send: Exception | None = None, on_ack: Exception | None = None, acks: bool = True) -> None:
         self._sender = SimpleNamespace(sender_task=asyncio.get_running_loop().create_future())
+        self.partitions: dict[str, int] = {}
+        self.client = SimpleNamespace(cluster=SimpleNamespace(partitions_for_topic=self._partitions_for))
         self._on_send, self._on_ack, self._acks = on_send, on_ack, acks
         self.topics: list[str] = []
+
+    def _partitions_for(self, topic: str) -> set[int] | None:
+        """What its last look at the cluster said; None for a topic that it has not asked about yet."""
+        return set(range(self.partitions[topic])) if topic in self.partitions else None
 
     async def send(self, topic: str, *_: Any, **__: Any) -> asyncio.Future[None]:
         if self._on_send:
@@ -68,9 +75,7 @@ async def test_all_records_are_acknowledged_when_it_returns() -> None:
 
 
 @BOTH_WAYS
-@pytest.mark.parametrize(
-    "error", [TopicAuthorizationFailedError("jobs.commands"), OutOfOrderSequenceNumber(), AssertionError()], ids=repr
-)
+@pytest.mark.parametrize("error", [UnknownProducerId(), OutOfOrderSequenceNumber(), AssertionError()], ids=repr)
 async def test_what_is_neither_the_records_fault_nor_healed_by_waiting_replaces_the_process(
     failing: Failing, error: Exception
 ) -> None:
@@ -85,8 +90,12 @@ async def test_a_record_that_is_too_large_is_its_own_fault(failing: Failing) -> 
 
 
 @BOTH_WAYS
-@pytest.mark.parametrize("error", [KafkaTimeoutError(), KafkaConnectionError("no"), RequestTimedOutError()], ids=repr)
-async def test_kafka_that_is_away_is_waited_for(failing: Failing, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [KafkaTimeoutError(), KafkaConnectionError("no"), RequestTimedOutError(), TopicAuthorizationFailedError("no")],
+    ids=repr,
+)
+async def test_kafka_that_is_away_or_shut_to_us_is_waited_for(failing: Failing, error: Exception) -> None:
     with pytest.raises(type(error)) as raised:
         await over(failing(error)).publish([RECORD])
     assert is_transient(raised.value)
@@ -111,3 +120,29 @@ async def test_a_dead_sender_is_noticed_before_anything_is_handed_to_it() -> Non
 async def test_before_the_start_it_is_as_if_kafka_were_away() -> None:
     with pytest.raises(ConnectionError):
         await over(None).publish([RECORD])
+
+
+async def test_a_producer_that_is_wedged_stays_so_and_tells_everybody_at_once() -> None:
+    producer = Producer(on_ack=OutOfOrderSequenceNumber())
+    publisher = over(producer)
+    assert publisher.failure is None
+    with pytest.raises(Wedged):
+        await publisher.publish([RECORD])
+    assert "OutOfOrderSequenceNumber" in publisher.failure
+    sent = len(producer.topics)
+    with pytest.raises(Wedged, match="OutOfOrderSequenceNumber"):
+        await publisher.publish([RECORD])
+    assert len(producer.topics) == sent
+
+
+async def test_nothing_is_published_to_a_topic_whose_partitions_have_become_more() -> None:
+    """The record would lie in another partition than those that it follows, and nobody would keep their order."""
+    producer = Producer()
+    producer.partitions["blue.jobs.commands"] = Settings().partitions
+    publisher = over(producer)
+    await publisher.publish([RECORD])
+    producer.partitions["blue.jobs.commands"] += 1
+    with pytest.raises(Wedged, match="13 partitions, and JOBWIRE_PARTITIONS says 12"):
+        await publisher.publish([RECORD])
+    assert producer.topics == ["blue.jobs.commands"]
+    assert publisher.failure
