@@ -14,21 +14,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic_core import to_json
 
 from shared import timers
-from shared.consumer import Dead, Received
-from shared.contracts.base import Command, Message, Snapshot, derived_id
-from shared.contracts.codec import encode_parts
+from shared.contracts.base import Message, Snapshot, derived_id
+from shared.contracts.codec import MAX_RECORD_BYTES, encode_parts
 from shared.contracts.replies import CommandApplied, CommandRejected
 from shared.decisions import Decision, Rejection, Timer
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.publisher import Outgoing, Publisher, key_of
-from shared.store import AggregateStore, Change, Entry, Outcome, Stored
+from shared.records import Aside, Dead, Parked, Received
+from shared.store import RING, AggregateStore, Change, Entry, LogPosition, Outcome, Stored
 from shared.topics import REPLIES, Topic
 
 log = get_logger(__name__)
@@ -38,6 +39,10 @@ StateT = TypeVar("StateT", bound=Snapshot)
 
 NOT_FOUND = "not_found"
 KEY_REUSED = "key_reused"
+TOO_LARGE = "too_large"
+
+ENVELOPE_BYTES = 2048
+"""Above what stands around an event's fact and snapshot."""
 
 Indexed = Callable[[Any], dict[str, Any]]
 
@@ -87,11 +92,11 @@ class AggregateLoop(Generic[StateT]):
         self._publisher = publisher
         self._metrics = metrics
 
-    async def __call__(self, batch: Sequence[Received]) -> Iterable[Dead]:
+    async def __call__(self, batch: Sequence[Received]) -> Iterable[Aside]:
         folds, said = await self._settle(_by_aggregate(batch))
         await self._publisher.publish(said)
         self._count(folds)
-        return [dead for fold in folds for dead in fold.dead]
+        return [one for fold in folds for one in fold.aside]
 
     async def _settle(self, commands: dict[UUID, list[Received]]) -> tuple[list["Fold[StateT]"], list[Outgoing]]:
         """Fold until every write is held. Another owner of the partition may be faster: then its outcomes are the
@@ -99,17 +104,28 @@ class AggregateLoop(Generic[StateT]):
         """
         while True:
             stored = await self._store.load(list(commands))
-            folds = [
-                Fold(self._aggregate, stored.get(subject) or Stored(subject)).over(received)
-                for subject, received in commands.items()
-            ]
-            # What will be said is made before anything is written: if it cannot be, nothing has happened yet.
-            said = [record for fold in folds for record in self._said(fold)]
+            folds: list[Fold[StateT]] = []
+            said: list[Outgoing] = []
+            for subject, received in commands.items():
+                fold, records = self._folded(stored.get(subject) or Stored(subject), received)
+                folds.append(fold)
+                said += records
             changes = [change for fold in folds if (change := fold.change()) is not None]
             if not changes or await self._store.save(changes):
                 return folds, said
             self._metrics.lost_races.labels(self._aggregate.name).inc()
             await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - jitter, no secret
+
+    def _folded(self, stored: Stored[StateT], received: Sequence[Received]) -> tuple["Fold[StateT]", list[Outgoing]]:
+        """The fold and what it says, which is made before anything is written: if it cannot be, nothing has happened
+        yet. No consumer would take a record above the limit, so a command that leads to one is refused.
+        """
+        fold = Fold(self._aggregate, stored).over(received)
+        said = list(self._said(fold))
+        if any(len(record.value or b"") > MAX_RECORD_BYTES for record in said):
+            fold = Fold(self._aggregate, stored, measured=True).over(received)
+            said = list(self._said(fold))
+        return fold, said
 
     def _said(self, fold: "Fold[StateT]") -> Iterable[Outgoing]:
         snapshot = to_json(fold.state)
@@ -164,6 +180,9 @@ class AggregateLoop(Generic[StateT]):
     def _count(self, folds: Sequence["Fold[StateT]"]) -> None:
         name, counts = self._aggregate.name, Counter[str]()
         for fold in folds:
+            if fold.forgotten:
+                counts["forgotten"] += fold.forgotten
+                log.warning("commands_read_again", aggregate=name, id=str(fold.id), count=fold.forgotten)
             for _, outcome in fold.answers:
                 fresh = outcome.command_id in fold.fresh or outcome.code == KEY_REUSED
                 word = "repeated" if not fresh else "applied" if outcome.version is not None else "rejected"
@@ -175,23 +194,35 @@ class AggregateLoop(Generic[StateT]):
 class Fold(Generic[StateT]):
     """One aggregate's commands of one batch, in the log's order, folded over what is stored."""
 
-    def __init__(self, aggregate: Aggregate[StateT], stored: Stored[StateT]) -> None:
+    def __init__(self, aggregate: Aggregate[StateT], stored: Stored[StateT], *, measured: bool = False) -> None:
+        """`measured` weighs the state after each command, to find the one that makes it too large to be told."""
         self._aggregate = aggregate
         self._stored = stored
+        self._measured = measured
         self.id = stored.id
         self.state = stored.state
         self.version = stored.version
         self.answers: list[tuple[Received, Outcome]] = []
-        self.dead: list[Dead] = []
+        self.aside: list[Aside] = []
         self.fresh: dict[UUID, Outcome] = {}
+        self.forgotten = 0
+        self._log = stored.log
         self._events: list[Entry] = []
         self._repeated: set[UUID] = set()
 
     def over(self, commands: Sequence[Received]) -> "Fold[StateT]":
+        if self._stored.unreadable:
+            self.aside += [Parked(one.raw, "unreadable-document", self._stored.unreadable) for one in commands]
+            return self
+        if self._log.precedes(commands[0].raw):
+            self._log = LogPosition()
         for received in commands:
             command_id = received.record.id
             outcome = self.fresh.get(command_id) or self._stored.outcomes.get(command_id)
             if outcome is None:
+                if received.raw.offset <= self._log.floor:
+                    self.forgotten += 1
+                    continue
                 outcome = self._decide(received)
                 self.fresh[command_id] = outcome
             elif not outcome.answers(received.record.digest):
@@ -199,21 +230,27 @@ class Fold(Generic[StateT]):
             elif command_id not in self.fresh:
                 self._repeated.add(command_id)
             if outcome.code == NOT_FOUND:
-                self.dead.append(Dead(received.raw, "unknown-aggregate", outcome.reason))
+                self.aside.append(Dead(received.raw, "unknown-aggregate", outcome.reason))
             self.answers.append((received, outcome))
+        self._log = self._log.moved([one.raw for one in commands], self._evicted())
         return self
+
+    def _evicted(self) -> Iterable[Outcome]:
+        """What leaves the ring for what is fresh."""
+        return islice(self._stored.outcomes.values(), max(len(self._stored.outcomes) + len(self.fresh) - RING, 0))
 
     def _decide(self, received: Received) -> Outcome:
         record, at = received.record, received.at
         if self.state is None and not isinstance(record.data, self._aggregate.creates):
-            return self._refused(record, NOT_FOUND, f"There is no {self._aggregate.name} {self.id}.")
+            return self._refused(received, NOT_FOUND, f"There is no {self._aggregate.name} {self.id}.")
         decision = self._aggregate.decide(self.state, record.data, self.id, at)
         if isinstance(decision, Rejection):
-            return self._refused(record, decision.code, decision.reason)
+            return self._refused(received, decision.code, decision.reason)
+        if self._measured and self._grows_too_large(decision, at):
+            return self._refused(received, TOO_LARGE, "There would be more here than one record can hold.")
         for number, fact in enumerate(decision):
             self.version += 1
-            state = self._aggregate.evolve(self.state, fact, self.id, at)
-            self.state = state.model_copy(update={"version": self.version})
+            self.state = self._evolved(self.state, fact, at)
             self._events.append(
                 Entry(
                     id=derived_id("event", record.id, number),
@@ -226,10 +263,23 @@ class Fold(Generic[StateT]):
                     traceparent=record.traceparent,
                 )
             )
-        return Outcome(record.id, version=self.version, digest=record.digest)
+        return Outcome(record.id, version=self.version, digest=record.digest, offset=received.raw.offset)
 
-    def _refused(self, record: Command[Any], code: str, reason: str) -> Outcome:
-        return Outcome(record.id, code=code, reason=reason, digest=record.digest)
+    def _evolved(self, state: StateT | None, fact: Message, at: datetime) -> StateT:
+        return self._aggregate.evolve(state, fact, self.id, at).model_copy(update={"version": self.version})
+
+    def _grows_too_large(self, decision: Sequence[Message], at: datetime) -> bool:
+        """What makes it smaller again is let through, however large it is."""
+        before, state = len(to_json(self.state)), self.state
+        for fact in decision:
+            state = self._evolved(state, fact, at)
+        facts = max((len(to_json(fact)) for fact in decision), default=0)
+        size = len(to_json(state))
+        return size > before and size + facts + ENVELOPE_BYTES > MAX_RECORD_BYTES
+
+    def _refused(self, received: Received, code: str, reason: str) -> Outcome:
+        command = received.record
+        return Outcome(command.id, code=code, reason=reason, digest=command.digest, offset=received.raw.offset)
 
     def _stored_again(self) -> list[Entry]:
         """The outbox entries of commands that came again: the crash they survived may have been before their
@@ -257,6 +307,7 @@ class Fold(Generic[StateT]):
             outcomes=tuple(self.fresh.values()),
             outbox=tuple(self.to_publish()),
             indexed=self._aggregate.beside(self.state),
+            log=self._log,
         )
 
 

@@ -5,75 +5,51 @@ reached is waited for, and only when everything that follows from the batch is a
 """
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
+from shared.breaker import Breaker, Stopped
 from shared.clock import Clock, SystemClock, from_timestamp
-from shared.contracts.base import Record
-from shared.failures import Draining, Invalid, Wedged, is_transient
+from shared.failures import Draining, Fault, Invalid, Transient, Unreadable, Wedged, fault_of
 from shared.logs import get_logger
 from shared.metrics import Metrics
+from shared.parking import MemoryParking, Parking
+from shared.progress import reporting_to
 from shared.publisher import Outgoing, Publisher, key_of
+from shared.records import FOR_GROUP_HEADER, Aside, Dead, Parked, Place, RawRecord, Received, header_of, place_of
 from shared.topics import MAX_MESSAGE_BYTES, Topic, dead_letters_of
+
+__all__ = ("Aside", "Consumer", "Dead", "Handler", "Parked", "Received")
 
 log = get_logger(__name__)
 
-REPLAY_HEADER = "x-replay-id"
 CUT_BYTES = 64 * 1024
 """How much is kept of a record that no dead letter can hold."""
 PATIENCE_SECONDS = 60.0
 """Well below aiokafka's `max_poll_interval_ms` of five minutes."""
+PARKED_AT_ONCE = 256
 
 
-class RawRecord(Protocol):
-    """What is needed of aiokafka's ConsumerRecord."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
-
-
-RecordT = TypeVar("RecordT", bound=Record)
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A parsed record and where it stood. `at` is the log's time, the only clock that rules may use."""
-
-    record: Any
-    at: datetime
-    raw: RawRecord
-
-    @property
-    def replayed(self) -> bool:
-        """Whether an operator sent it again: nobody outside is told of a replayed record."""
-        return any(name == REPLAY_HEADER for name, _ in self.raw.headers)
-
-
-@dataclass(frozen=True, slots=True)
-class Dead:
-    """A record that goes to the dead letters, and why."""
-
-    raw: RawRecord
-    reason: str
-    detail: str
-    bug: bool = False
-
-
-Handler = Callable[[Sequence[Received]], Awaitable[Iterable[Dead] | None]]
+Handler = Callable[[Sequence[Received]], Awaitable[Iterable[Aside] | None]]
 """Handles a batch and returns when all that follows from it is acknowledged. May be called again with the same
-records, and with any part of them in the same order. Returns those that name what does not exist; raises what
-`is_transient` knows to be called again later; any other exception is a bug, and the batch is halved until the record
-that causes it stands alone."""
+records, and with any part of them in the same order. Returns those that name what does not exist (`Dead`) and those of
+aggregates that this release cannot read (`Parked`, all of the aggregate's); raises what `is_transient` knows to be
+called again later; any other exception is a bug, and the batch is halved until the record that causes it stands
+alone."""
+
+
+@dataclass
+class Sorted:
+    """A fetched batch by what becomes of it."""
+
+    received: list[Received] = field(default_factory=list)
+    aside: list[Aside] = field(default_factory=list)
 
 
 class Consumer:
@@ -92,6 +68,8 @@ class Consumer:
         metrics: Metrics,
         clock: Clock | None = None,
         everyone: bool = False,
+        parking: Parking | None = None,
+        prove: Callable[[], Awaitable[None]] | None = None,
         backoff: Callable[[int], float] = lambda attempt: min(0.1 * 2**attempt, 10.0),
     ) -> None:
         self.service = service
@@ -102,13 +80,19 @@ class Consumer:
         self._publisher = publisher
         self._metrics = metrics
         self._clock = clock or SystemClock()
+        self._parking = parking or MemoryParking()
+        self._parked: dict[Place, int] | None = None
+        self._prove = prove
         self._backoff = backoff
         self._breaker = Breaker()
+        self._handling = asyncio.Lock()
         self._draining = asyncio.Event()
         self.failure: str | None = None
         """Why this consumer has stopped for good, if it has. Liveness shows it and the process is replaced."""
         self.waiting_since: float | None = None
         """Since when (monotonic seconds) it has been waiting for Kafka, MongoDB or SMTP to come back."""
+        self.progress_at = monotonic()
+        """When (monotonic seconds) a part of a batch was last done, be it only that a server answered."""
 
     async def process(self, records: Sequence[RawRecord], named: Callable[[str], str] = lambda name: name) -> None:
         """Handle a batch to the end, waiting as long as it takes. Returns when it may be committed.
@@ -119,11 +103,50 @@ class Consumer:
         if self.failure:
             raise Draining(self.failure)
         started = monotonic()
+        async with self._handling, self._unless_it_breaks():
+            fetched = self._sorted(records, named, await self._parked_places())
+            fetched.aside += await self._settle(fetched.received)
+            self._breaker.judge(fetched.received, [one for one in fetched.aside if isinstance(one, Dead)])
+            await self._put_aside(fetched.aside)
+        self._metrics.batch_seconds.labels(self.group).observe(monotonic() - started)
+        for topic, count in Counter(record.topic for record in records).items():
+            self._metrics.records.labels(self.group, topic).inc(count)
+
+    async def retry_parked(
+        self, mine: Callable[[str, int], bool], named: Callable[[str], str] = lambda name: name
+    ) -> None:
+        """Handle what is parked, as far as this release can read it, aggregate by aggregate and in order.
+
+        `mine` says whether a partition is this consumer's. Raises what `process` raises.
+        """
+        for place, partition in list((await self._parked_places()).items()):
+            if self.failure is None and mine(place.topic, partition):
+                async with self._handling, self._unless_it_breaks():
+                    await self._retry(place, named)
+
+    async def _retry(self, place: Place, named: Callable[[str], str]) -> None:
+        while records := await self._patiently(partial(self._parking.first, place, PARKED_AT_ONCE)):
+            retried = self._sorted(records, named, {})
+            retried.aside += await self._settle(retried.received)
+            waiting = {one.raw.offset for one in retried.aside if isinstance(one, Parked)}
+            done = [raw for raw in records if raw.offset not in waiting]
+            await self._put_aside([one for one in retried.aside if isinstance(one, Dead)])
+            if done:
+                await self._patiently(partial(self._parking.release, done))
+                log.info("parked_records_handled", group=self.group, topic=place.topic, count=len(done))
+            if waiting:
+                return
+        places = await self._parked_places()
+        places.pop(place, None)
+        self._metrics.parked.labels(self.group).set(len(places))
+
+    @asynccontextmanager
+    async def _unless_it_breaks(self) -> AsyncIterator[None]:
+        """Nothing may pass over a batch: FastStream would go on with the next one and commit it. Whatever leaves here
+        is `Draining`, and `failure` says if it is for good.
+        """
         try:
-            received, dead = self._parse(records, {named(name): topic for name, topic in self.topics.items()})
-            culprits = await self._settle(received)
-            self._breaker.judge(received, culprits)
-            await self._put_aside([*dead, *culprits])
+            yield
         except Stopped as stopped:
             self.failure = str(stopped)
             log.critical("consumer_stopped", group=self.group, reason=self.failure)
@@ -131,13 +154,12 @@ class Consumer:
         except Draining:
             raise
         except Exception as failure:
-            # Nothing may pass over this batch: FastStream would go on with the next one and commit it.
             self.failure = f"{type(failure).__name__}: {failure}"
             log.critical("consumer_broke", group=self.group, exc_info=failure)
             raise Draining(self.failure) from failure
-        self._metrics.batch_seconds.labels(self.group).observe(monotonic() - started)
-        for topic, count in Counter(record.topic for record in records).items():
-            self._metrics.records.labels(self.group, topic).inc(count)
+
+    def progressed(self) -> None:
+        self.progress_at = monotonic()
 
     def stop_waiting(self) -> None:
         """The partitions are leaving: give up whatever is being waited for, with `Draining`."""
@@ -147,25 +169,50 @@ class Consumer:
         """Partitions have been assigned: waiting is allowed again."""
         self._draining.clear()
         self.waiting_since = None
+        self._parked = None  # an earlier owner may have parked more
 
-    def _parse(self, records: Sequence[RawRecord], topics: dict[str, Topic]) -> tuple[list[Received], list[Dead]]:
-        received: list[Received] = []
-        dead: list[Dead] = []
+    async def _parked_places(self) -> dict[Place, int]:
+        """The aggregates whose records wait, so that what follows for them waits behind."""
+        if self._parked is None:
+            self._parked = {} if self._everyone else await self._patiently(self._parking.places)
+            self._metrics.parked.labels(self.group).set(len(self._parked))
+        return self._parked
+
+    def _sorted(self, records: Sequence[RawRecord], named: Callable[[str], str], parked: Mapping[Place, int]) -> Sorted:
+        """What can be handled, and what is put aside unread. What follows an unreadable record of its aggregate waits
+        behind it.
+        """
+        topics = {named(name): topic for name, topic in self.topics.items()}
+        waiting, result = set(parked), Sorted()
         for topic_name, same_topic in _by_topic(records):
             decoded = topics[topic_name].codec.decode_all([record.value for record in same_topic])
             for raw, record in zip(same_topic, decoded, strict=True):
+                if waiting and place_of(raw) in waiting:
+                    result.aside.append(Parked(raw, "behind", "An earlier record of its aggregate is parked."))
+                    continue
                 try:
-                    received.append(Received(_checked(raw, record), _time_of(raw), raw))
+                    received = Received(_checked(raw, record), _time_of(raw), raw)
+                except Unreadable as unreadable:
+                    result.aside.append(Parked(raw, unreadable.reason, unreadable.detail))
+                    if not self._everyone:
+                        waiting.add(place_of(raw))
                 except Invalid as invalid:
-                    dead.append(Dead(raw, invalid.reason, invalid.detail))
-        return received, dead
+                    result.aside.append(Dead(raw, invalid.reason, invalid.detail))
+                else:
+                    if self._is_for_this_group(raw):
+                        result.received.append(received)
+        return result
 
-    async def _settle(self, received: Sequence[Received]) -> list[Dead]:
+    def _is_for_this_group(self, raw: RawRecord) -> bool:
+        return not raw.headers or header_of(raw, FOR_GROUP_HEADER) in (None, self.group)
+
+    async def _settle(self, received: Sequence[Received]) -> list[Aside]:
         """Handle them, halving around bugs: the order of the rest is kept, and handled records may be handled again."""
         if not received:
             return []
         try:
-            return list(await self._patiently(lambda: self._handler(received)) or ())
+            with reporting_to(self.progressed):
+                aside = list(await self._patiently(lambda: self._handler(received)) or ())
         except (Draining, Wedged):
             raise
         except Invalid as invalid:
@@ -173,9 +220,33 @@ class Consumer:
                 return [Dead(received[0].raw, invalid.reason, invalid.detail)]
         except Exception as bug:  # noqa: BLE001 - whatever it is, the record that causes it is found and put aside
             if len(received) == 1:
-                return [self._bug(received[0].raw, bug)]
+                return (
+                    [self._bug(received[0].raw, bug)]
+                    if await self._others_go_through()
+                    else await self._settle(received)
+                )
+        else:
+            self.progressed()
+            return aside
         middle = len(received) // 2
         return [*await self._settle(received[:middle]), *await self._settle(received[middle:])]
+
+    async def _others_go_through(self) -> bool:
+        """Whether the servers took something else at once, so that the record is to blame. If not, it is waited until
+        they do, and the record is judged again.
+        """
+        waited = False
+
+        async def prove() -> None:
+            nonlocal waited
+            try:
+                await self._prove() if self._prove else None
+            except Exception as error:
+                waited = True
+                raise Transient(f"Nothing is written: {type(error).__name__}: {error}") from error
+
+        await self._patiently(prove)
+        return not waited
 
     async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Do the work, waiting out whatever is away. The order is kept by waiting right here; after a while the batch
@@ -187,11 +258,14 @@ class Consumer:
             try:
                 result = await work()
             except Exception as error:
-                if not is_transient(error):
+                fault = fault_of(error)
+                if not fault.is_waited_for:
                     raise
                 self.waiting_since = self.waiting_since or monotonic()
                 self._metrics.retries.labels(self.group).inc()
-                log.warning("waiting", group=self.group, attempt=attempt, error=f"{type(error).__name__}: {error}")
+                level = log.error if fault is Fault.ENVIRONMENT else log.warning
+                text = f"{type(error).__name__}: {error}"
+                level("waiting", group=self.group, attempt=attempt, fault=fault.name.lower(), error=text)
                 await self._pause(self._backoff(attempt))
                 attempt += 1
                 if monotonic() > gave_back_at:
@@ -213,24 +287,34 @@ class Consumer:
         )
         return Dead(raw, "bug", f"{type(bug).__name__}: {bug}", bug=True)
 
-    async def _put_aside(self, dead: Sequence[Dead]) -> None:
+    async def _put_aside(self, aside: Sequence[Aside]) -> None:
         """A group puts aside. What every replica hears for itself has no place in the log that would remember it: each
         replica would put the same record aside at each of its starts. There the log line is all.
         """
-        if dead and not self._everyone:
-            letters = [self._letter(one) for one in dead]
+        parked = [one for one in aside if isinstance(one, Parked)]
+        letters = [self._letter(one) for one in aside if isinstance(one, Dead)]
+        if parked and not self._everyone:
+            await self._patiently(lambda: self._parking.park(parked, self._clock.now()))
+            places = await self._parked_places()
+            places |= {place_of(one.raw): one.raw.partition for one in parked}
+            self._metrics.parked.labels(self.group).set(len(places))
+        if letters and not self._everyone:
             await self._patiently(lambda: self._publisher.publish(letters))
-        for one in dead:
-            self._metrics.dead_letters.labels(self.group, one.reason).inc()
-            log.warning(
-                "record_skipped" if self._everyone else "dead_letter",
-                group=self.group,
-                topic=one.raw.topic,
-                partition=one.raw.partition,
-                offset=one.raw.offset,
-                reason=one.reason,
-                detail=one.detail[:500],
-            )
+        for one in aside:
+            self._count(one)
+
+    def _count(self, one: Aside) -> None:
+        counter = self._metrics.dead_letters if isinstance(one, Dead) else self._metrics.parked_records
+        counter.labels(self.group, one.reason).inc()
+        log.warning(
+            "record_skipped" if self._everyone else "dead_letter" if isinstance(one, Dead) else "record_parked",
+            group=self.group,
+            topic=one.raw.topic,
+            partition=one.raw.partition,
+            offset=one.raw.offset,
+            reason=one.reason,
+            detail=one.detail[:500],
+        )
 
     def _letter(self, dead: Dead) -> Outgoing:
         raw = dead.raw
@@ -253,36 +337,6 @@ class Consumer:
         return Outgoing(dead_letters_of(self.service), key, value, [*theirs, *ours])
 
 
-class Stopped(Exception):  # noqa: N818 - a state, not an error
-    """A partition is mostly dying: it is our fault, not the data's."""
-
-
-class Breaker:
-    """Remembers how the last records of each partition ended, and stops before a bug of ours empties a topic into the
-    dead letters.
-    """
-
-    WINDOW = 64
-    AT_LEAST = 8
-
-    def __init__(self) -> None:
-        self._ends: dict[tuple[str, int], deque[bool]] = {}
-
-    def judge(self, received: Sequence[Received], dead: Sequence[Dead]) -> None:
-        """Count this batch. Raises `Stopped` when more than half of a partition's last records, and at least eight,
-        were bugs.
-        """
-        buggy = {(one.raw.topic, one.raw.partition, one.raw.offset) for one in dead if one.bug}
-        for one in received:
-            ends = self._ends.setdefault((one.raw.topic, one.raw.partition), deque(maxlen=self.WINDOW))
-            ends.append((one.raw.topic, one.raw.partition, one.raw.offset) in buggy)
-        for (topic, partition), ends in self._ends.items():
-            if sum(ends) >= self.AT_LEAST and sum(ends) * 2 > len(ends):
-                raise Stopped(
-                    f"{sum(ends)} of the last {len(ends)} records of {topic}[{partition}] broke their handler."
-                )
-
-
 def _by_topic(records: Sequence[RawRecord]) -> list[tuple[str, list[RawRecord]]]:
     groups: dict[str, list[RawRecord]] = {}
     for record in records:
@@ -303,7 +357,8 @@ def _size(raw: RawRecord) -> int:
 
 
 def _checked(raw: RawRecord, record: Any) -> Any:
-    if isinstance(record, Invalid):
+    """The record. Raises `Invalid` for what the envelope around it lacks, also where its content is unreadable."""
+    if isinstance(record, Invalid) and not isinstance(record, Unreadable):
         raise record
     for name, value in raw.headers:
         try:
@@ -312,4 +367,6 @@ def _checked(raw: RawRecord, record: Any) -> Any:
             raise Invalid("bad-header", f"The header {name!r} is not UTF-8.") from None
     if raw.key != key_of(record.subject):
         raise Invalid("wrong-key", "The record's key is not the id it is about, so its order is not kept.")
+    if isinstance(record, Unreadable):
+        raise record
     return record

@@ -35,5 +35,6 @@ class MemoryAggregateStore:
             revision=change.revision + 1,
             outcomes={outcome.command_id: outcome for outcome in remembered},
             outbox=change.outbox,
+            log=change.log,
         )
         return True

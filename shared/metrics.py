@@ -16,6 +16,15 @@ class Metrics:
         self.dead_letters = Counter(
             "jobwire_dead_letters_total", "Records put aside, by reason.", ["group", "reason"], registry=r
         )
+        self.parked_records = Counter(
+            "jobwire_parked_records_total",
+            "Records parked until a release handles them that can read them, by reason.",
+            ["group", "reason"],
+            registry=r,
+        )
+        self.parked = Gauge(
+            "jobwire_parked_aggregates", "Aggregates whose records wait for such a release.", ["group"], registry=r
+        )
         self.retries = Counter(
             "jobwire_retries_total",
             "Batches tried again because Kafka, MongoDB or SMTP was away.",

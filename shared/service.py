@@ -17,6 +17,7 @@ from shared.lease import Lease
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.mongo import Database
+from shared.parking import COLLECTION, MongoParking
 from shared.publisher import Publisher
 from shared.settings import Settings
 from shared.store import MongoAggregateStore
@@ -65,6 +66,9 @@ class Service:
         """Feed `handler` with `topics` as the consumer group `group`; with `everyone` in every replica, from the
         start or from now.
         """
+        parking = MongoParking(self.database[COLLECTION], group)
+        if not everyone:
+            self.prepares(parking.prepare)
         consumer = Consumer(
             self.name,
             group,
@@ -74,6 +78,8 @@ class Service:
             metrics=self.metrics,
             clock=self.clock,
             everyone=everyone,
+            parking=parking,
+            prove=self._write_something,
         )
         self.hearings.append(Hearing(consumer, everyone, from_start))
 
@@ -144,6 +150,10 @@ class Service:
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), seconds)
+
+    async def _write_something(self) -> None:
+        """Raises while MongoDB takes no writes, whatever the reason."""
+        await self.database["proofs"].update_one({"_id": self.name}, {"$inc": {"count": 1}}, upsert=True)
 
     def prepares(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` (indexes, say) before anything is consumed."""

@@ -1,16 +1,18 @@
 """Where aggregates live: one document each, changed by compare-and-set only."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from pydantic import ValidationError
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.contracts.base import Snapshot
 from shared.mongo import Collection, Document
+from shared.records import RawRecord
 
 StateT = TypeVar("StateT", bound=Snapshot)
 
@@ -23,7 +25,7 @@ _DUPLICATE_KEY = 11000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a command: applied at `version`, or rejected with `code` and `reason`. `digest` is the command's,
-    if it had one.
+    if it had one; `offset` where it stood in its partition.
     """
 
     command_id: UUID
@@ -31,9 +33,12 @@ class Outcome:
     code: str = ""
     reason: str = ""
     digest: str | None = None
+    offset: int | None = None
 
     def document(self) -> Document:
         document: Document = {"id": self.command_id.bytes}
+        if self.offset is not None:
+            document["offset"] = self.offset
         if self.version is not None:
             document["version"] = self.version
         else:
@@ -50,6 +55,7 @@ class Outcome:
             document.get("code", ""),
             document.get("reason", ""),
             document.get("digest"),
+            document.get("offset"),
         )
 
     def answers(self, digest: str | None) -> bool:
@@ -58,7 +64,9 @@ class Outcome:
 
 
 class Remembered(Mapping[UUID, Outcome]):
-    """The ring as it was read. A batch asks for few of hundreds of outcomes, so each is made when it is asked for."""
+    """The ring as it was read, the oldest first. A batch asks for few of hundreds of outcomes, so each is made when it
+    is asked for.
+    """
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._documents = {document["id"]: document for document in documents}
@@ -99,7 +107,44 @@ class Entry:
 
     @classmethod
     def of(cls, document: Document) -> "Entry":
-        return cls(**{**document, **{name: UUID(bytes=document[name]) for name in _IDS}})
+        known = {name: document[name] for name in cls.__slots__ if name in document}  # a newer release may say more
+        return cls(**{**known, **{name: UUID(bytes=document[name]) for name in _IDS}})
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosition:
+    """Where in its partition of the command topic an aggregate stands.
+
+    Commands are folded up to `offset`; the outcomes of those up to `floor` have left the ring. What is read again from
+    there was decided once and is not decided anew. `time` is the latest log time folded, in ms: a topic that was made
+    anew (restored from a backup, say) begins again at offset 0, but its clock goes on.
+    """
+
+    floor: int = -1
+    offset: int = -1
+    time: int = -1
+
+    @classmethod
+    def of(cls, document: Document | None) -> "LogPosition":
+        return cls(**{name: document[name] for name in cls.__slots__ if name in document}) if document else cls()
+
+    def precedes(self, raw: RawRecord) -> bool:
+        """Whether it was said in another log than this record stands in."""
+        return raw.offset <= self.offset and raw.timestamp > self.time
+
+    def moved(self, batch: Sequence[RawRecord], evicted: Iterable[Outcome]) -> "LogPosition":
+        """The position after this batch, whose outcomes push others out of the ring.
+
+        The floor stays below the batch: of one that comes again after a crash, whatever is not in the ring (a record
+        that broke its handler) must be met again.
+        """
+        offsets = [one.offset for one in evicted if one.offset is not None and one.offset <= self.offset]
+        below = min(raw.offset for raw in batch) - 1
+        return LogPosition(
+            floor=max(self.floor, min(max(offsets, default=-1), below)),
+            offset=max(self.offset, *(raw.offset for raw in batch)),
+            time=max(self.time, *(raw.timestamp for raw in batch)),
+        )
 
 
 _IDS = ("id", "causationid", "correlationid")
@@ -108,7 +153,9 @@ _IDS = ("id", "causationid", "correlationid")
 
 @dataclass(frozen=True)
 class Stored(Generic[StateT]):
-    """An aggregate as it was read. `revision` counts writes; 0 means that it is not there yet."""
+    """An aggregate as it was read. `revision` counts writes; 0 means that it is not there yet. `unreadable` says what
+    this release cannot read of it, if so; then nothing else is known.
+    """
 
     id: UUID
     state: StateT | None = None
@@ -116,6 +163,8 @@ class Stored(Generic[StateT]):
     revision: int = 0
     outcomes: Mapping[UUID, Outcome] = field(default_factory=dict)
     outbox: tuple[Entry, ...] = ()
+    log: LogPosition = LogPosition()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +179,7 @@ class Change(Generic[StateT]):
     outcomes: tuple[Outcome, ...]
     outbox: tuple[Entry, ...]
     indexed: dict[str, Any]
+    log: LogPosition = LogPosition()
 
 
 class AggregateStore(Protocol[StateT]):
@@ -166,14 +216,25 @@ class MongoAggregateStore(Generic[StateT]):
         return result.matched_count + len(result.upserted_ids or {}) == len(changes)
 
     def _stored(self, document: Document) -> Stored[StateT]:
+        try:
+            state = self._state.model_validate(document["state"]) if document["state"] is not None else None
+        except ValidationError as error:  # a newer release has written what this one does not know
+            return Stored(document["_id"], unreadable=unreadable(error))
         return Stored(
             id=document["_id"],
-            state=self._state.model_validate(document["state"]) if document["state"] is not None else None,
+            state=state,
             version=document["version"],
             revision=document["revision"],
             outcomes=Remembered(document["applied"]),
             outbox=tuple(Entry.of(entry) for entry in document["outbox"]),
+            log=LogPosition.of(document.get("log")),
         )
+
+
+def unreadable(error: ValidationError) -> str:
+    """Where, and what is wrong with it; never the value, which is somebody's."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def _state(change: Change[Any]) -> Document:
@@ -193,6 +254,7 @@ def _update(change: Change[Any]) -> UpdateOne:
                 "revision": change.revision + 1,
                 "version": change.version,
                 "outbox": [entry.document() for entry in change.outbox],
+                "log": {name: getattr(change.log, name) for name in LogPosition.__slots__},
                 **_state(change),
                 **change.indexed,
             },

@@ -19,7 +19,7 @@ from services.jobs.main import JOB
 from services.jobs.platform import AccessRequest, HttpPlatform, PlatformAnswer
 from services.jobs.platform_calls import COLLECTION, KEPT, LEASE_SECONDS, Calls, PlatformCalls, retry_delay
 from shared.aggregate import AggregateLoop
-from shared.consumer import REPLAY_HEADER, Consumer, Received
+from shared.consumer import Consumer
 from shared.contracts.base import Message, derived_id
 from shared.contracts.jobs import (
     AccessStatus,
@@ -39,6 +39,7 @@ from shared.memory import MemoryAggregateStore
 from shared.metrics import Metrics
 from shared.mongo import Database
 from shared.publisher import Headers, Outgoing, outgoing
+from shared.records import REPLAY_HEADER, Received
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES
 from tests.builders import BY_MERCHANT, BY_PARTNER, BY_SYSTEM, JOB_ID, a_command, a_creation, received
 from tests.fakes import Group, ManualClock, MemoryLog, MemoryPublisher

@@ -46,7 +46,6 @@ BAD: dict[str, tuple[str, Callable[[Record], Put]]] = {
     "not JSON": _bad("not-json", lambda good: b"{not json", headers=TRACE),
     "cut off": _bad("not-json", lambda good: encode(good)[:-1]),
     "a wrong type": _bad("wrong-content", _changed(lambda fields: fields.update(id=12))),
-    "an unknown type": _bad("unknown-type", _changed(lambda fields: fields.update(type="Nonsense"))),
     "a missing field": _bad("missing-field", _changed(lambda fields: fields.pop("source"))),
     "not a number": _bad("wrong-content", _changed(lambda fields: fields.update(time=float("nan")))),
     "an empty value": _bad("empty", lambda good: b""),
@@ -83,6 +82,27 @@ async def test_bad_records_are_put_aside_once_per_group_and_the_good_ones_around
     for name, letter in letters:
         _is_as_it_was(letter, bad[name], reason=BAD[name][0])
     assert all(said["live"] for said in (await jobwire.live()).values())
+
+
+@pytest.mark.parametrize("topic", HEARD)
+async def test_what_a_newer_release_says_is_parked_by_each_group_and_the_others_are_handled(
+    jobwire: Jobwire, topic: Topic
+) -> None:
+    [record, *_] = GOOD[topic.name]().records
+    ahead = Put(key_of(record.subject), _changed(lambda fields: fields.update(type="Nonsense"))(record), (), PARTITION)
+    good = GOOD[topic.name]()
+    await jobwire.log.put(topic.name, [ahead, *(put(one, PARTITION) for one in good.records)])
+    await _every_record_is_handled_once(jobwire, topic)
+    for group in _groups(topic):
+        await _each_has_its_effect(jobwire, group, [good])
+        [parked] = [
+            one
+            async for one in jobwire.database(group.partition(".")[0])["parked"].find(
+                {"group": group, "key": ahead.key}
+            )
+        ]
+        assert (parked["reason"], parked["value"]) == ("unknown-type", ahead.value)
+    assert ahead.value not in [letter.value for letter in await jobwire.log.all_dead_letters()]
 
 
 @pytest.mark.parametrize("topic", DOORS)

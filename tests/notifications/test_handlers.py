@@ -5,9 +5,9 @@ import pytest
 from services.notifications.handlers import Handlers
 from services.notifications.outbox import Outbox
 from services.notifications.teams import Teams
-from shared.consumer import REPLAY_HEADER, Received
 from shared.contracts.partners import PartnerChanged, Role
 from shared.publisher import Headers
+from shared.records import REPLAY_HEADER, Received
 from tests.builders import BY_PARTNER, KEN, NOW, PARTNER_ID, a_member, a_partner, an_event, received
 from tests.fakes import ManualClock
 from tests.memory_mongo import MemoryDatabase

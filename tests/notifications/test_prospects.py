@@ -9,13 +9,13 @@ from services.notifications.handlers import Handlers
 from services.notifications.outbox import Outbox
 from services.notifications.prospects import TOLD_REASONS, mails_for_lead, mails_for_match
 from services.notifications.teams import Teams
-from shared.consumer import REPLAY_HEADER
 from shared.contracts.base import Locale, derived_id
 from shared.contracts.leads import LeadReviewed, LeadReviewRequested
 from shared.contracts.matching import Answer, AnswerNoted, Asked, MatchClosed, RequestUnmatched, WavePostponed
 from shared.contracts.partners import MailTopic, PartnerChanged, Role
 from shared.contracts.requests import RequestKind
 from shared.failures import Invalid, Transient
+from shared.records import REPLAY_HEADER
 from tests.builders import (
     BY_PARTNER,
     MERCHANT_EMAIL,

@@ -19,6 +19,8 @@ from shared.topics import REPLIES, Topic
 from tests.builders import NOW, received
 from tests.fakes import MemoryLog, MemoryPublisher
 
+LIMIT = 10
+
 
 class Tab(Snapshot):
     total: int = 0
@@ -45,7 +47,7 @@ class WasPut(Message):
 def decide(tab: Tab | None, command: Message, _id: UUID, _at: datetime) -> Decision:
     if isinstance(command, Open):
         return [] if tab else [Opened()]
-    if tab.total + sum(command.amounts) > 10:
+    if tab.total + sum(command.amounts) > LIMIT:
         return Rejection("too_much", "Ten is the limit.")
     return [WasPut(amount=amount) for amount in command.amounts]
 

@@ -7,19 +7,23 @@ none. Versions have no gap, no event overtakes an earlier one, and the state is 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.aggregate import KEY_REUSED, NOT_FOUND, AggregateLoop
+from shared.aggregate import KEY_REUSED, NOT_FOUND, TOO_LARGE, AggregateLoop
 from shared.contracts.base import Message, Record, derived_id
 from shared.metrics import Metrics
+from shared.records import Parked, Received
+from shared.store import Stored
 from shared.topics import REPLIES
-from tests.builders import Raw, a_command
+from tests.builders import NOW, Raw, a_command, received
 from tests.fakes import MemoryPublisher
-from tests.shared.tabs import TAB, Open, Plan, Put, World, check, lived
+from tests.shared.tabs import COMMANDS, EVENTS, TAB, Open, Plan, Put, World, check, lived
 
 
 def tab(number: int) -> UUID:
@@ -170,3 +174,105 @@ async def test_a_command_from_a_release_without_digests_is_known_by_its_id(befor
     put = [a_command(Put(amounts=(4,)), tab(0), command_id=KEY, digest=digest) for digest in (before, after)]
     _, first, second = await answers(a_command(Open(), tab(0)), *put)
     assert (first.data.version, second.data.version) == (2, 2)
+
+
+def again(world: World, commands: Sequence[Record]) -> list[Received]:
+    """The log with these commands, the first at offset 0, at the world's time."""
+    return [received(one, topic=COMMANDS.name, offset=offset) for offset, one in enumerate(commands)]
+
+
+def loop_of(world: World) -> AggregateLoop:
+    return AggregateLoop("tabs", TAB, world.store, MemoryPublisher(world.log), Metrics("tests"))
+
+
+async def fed(world: World, log: Sequence[Received], size: int = 256) -> None:
+    for start in range(0, len(log), size):
+        await loop_of(world)(log[start : start + size])
+
+
+def puts(count: int, amount: int = 0) -> list[Record]:
+    commands = [a_command(Put(amounts=(amount,)), tab(0), command_id=derived_id("put", n)) for n in range(count)]
+    return [a_command(Open(), tab(0), command_id=derived_id("open")), *commands]
+
+
+@pytest.mark.parametrize("size", [1, 100, 256])
+async def test_a_log_that_is_read_again_from_far_behind_decides_nothing_anew(size: int) -> None:
+    """301 commands again: the ring remembers the last 256, and 44 were applied twice."""
+    world = World([])
+    log = again(world, puts(300))
+    await fed(world, log)
+    before = (await world.store.load([tab(0)]))[tab(0)]
+    said = len(world.log.records(EVENTS.name))
+    await fed(world, log, size)
+    after = (await world.store.load([tab(0)]))[tab(0)]
+    assert (after.version, after.revision) == (before.version, before.revision) == (301, 2)
+    assert {EVENTS.codec.decode(raw.value).version for raw in world.log.records(EVENTS.name)[said:]} <= set(
+        range(1, 302)
+    )
+    late = received(a_command(Put(amounts=(1,)), tab(0)), topic=COMMANDS.name, offset=len(log))
+    await loop_of(world)([late])
+    assert (await world.store.load([tab(0)]))[tab(0)].version == 302
+
+
+async def test_a_topic_that_was_made_anew_is_heard() -> None:
+    """Its offsets begin again; the broker's clock has gone on."""
+    world = World([])
+    await fed(world, again(world, puts(300)))
+    later = NOW + timedelta(hours=1)
+    anew = [
+        received(a_command(Put(amounts=(0,)), tab(0)), topic=COMMANDS.name, offset=offset, at=later)
+        for offset in range(10)
+    ]
+    await fed(world, anew, 3)
+    assert (await world.store.load([tab(0)]))[tab(0)].version == 311
+
+
+async def test_what_broke_its_handler_is_met_again_after_a_crash_though_others_were_applied_since() -> None:
+    """It stands in no ring. Were it passed over, its dead letter would be lost with the crash."""
+    world = World([])
+    log = again(world, puts(400))
+    broken = log.pop(390)
+    await fed(world, log[:300])
+    await loop_of(world)(log[300:])
+    before = (await world.store.load([tab(0)]))[tab(0)].version
+    await loop_of(world)([*log[300:390], broken, *log[390:]])
+    assert (await world.store.load([tab(0)]))[tab(0)].version == before + 1
+
+
+async def test_an_aggregate_that_cannot_be_read_is_parked_and_the_others_go_on() -> None:
+    commands = [a_command(Open(), tab(number)) for number in (0, 1)]
+    more = [a_command(Put(amounts=(1,)), tab(number)) for number in (0, 1, 0)]
+    world = World([*commands, *more])
+    await loop_of(world)(world.commands[:2])
+    world.store._stored[tab(0)] = Stored(tab(0), unreadable="total: not a number that I know")
+    parked = await loop_of(world)(world.commands[2:])
+    assert [(type(one), one.raw.offset, one.reason) for one in parked] == [
+        (Parked, 2, "unreadable-document"),
+        (Parked, 4, "unreadable-document"),
+    ]
+    assert (await world.store.load([tab(1)]))[tab(1)].version == 2
+    assert len(world.log.records(REPLIES.name)) == 3
+
+
+async def test_a_command_that_would_make_a_record_too_large_is_refused_and_its_neighbours_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Such an event was a dead letter of everybody who heard it, while its sender was told that it was done."""
+    monkeypatch.setattr("shared.aggregate.MAX_RECORD_BYTES", 4000)
+    monkeypatch.setattr("tests.shared.tabs.LIMIT", 10**2001)
+    small, large = (1,), (10**2000,)
+    opened, first, refused, second = await answers(
+        a_command(Open(), tab(0)), *[a_command(Put(amounts=amounts), tab(0)) for amounts in (small, large, small)]
+    )
+    assert [one.data.version for one in (opened, first, second)] == [3, 3, 3]
+    assert refused.data.code == TOO_LARGE
+
+
+async def test_what_is_too_large_already_may_become_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World([a_command(Open(), tab(0)), a_command(Put(amounts=(-(10**8),)), tab(0))])
+    await loop_of(world)(world.commands[:1])
+    stored = (await world.store.load([tab(0)]))[tab(0)]
+    world.store._stored[tab(0)] = replace(stored, state=stored.state.model_copy(update={"total": 10**8}))
+    monkeypatch.setattr("shared.aggregate.MAX_RECORD_BYTES", 1)
+    await loop_of(world)(world.commands[1:])
+    assert (await world.store.load([tab(0)]))[tab(0)].state.total == 0

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from shared.consumer import Breaker, Dead
+from shared.breaker import Breaker
+from shared.contracts.base import derived_id
 from shared.contracts.jobs import OpenJob
 from shared.failures import Draining
+from shared.records import Dead
 from tests.builders import BY_PARTNER, a_command, received
 from tests.shared.test_consumer import Desk, records
 
@@ -16,7 +18,7 @@ async def test_a_topic_that_mostly_dies_is_not_emptied_into_the_dead_letters() -
     with pytest.raises(Draining):
         await desk.consumer.process(records(20))
     assert desk.letters() == []
-    assert "15 of the last 20 records" in desk.consumer.failure
+    assert "15 of the last 20 aggregates" in desk.consumer.failure
     with pytest.raises(Draining):  # and it stays stopped
         await desk.consumer.process(records(1))
     assert desk.handled == list(range(5))
@@ -48,6 +50,14 @@ async def test_garbage_from_outside_stops_nobody() -> None:
 
 async def test_a_partition_does_not_answer_for_another() -> None:
     breaker = Breaker()
-    good = [received(a_command(OpenJob(actor=BY_PARTNER)), offset=offset) for offset in range(20)]
+    jobs = [derived_id("job", offset) for offset in range(20)]
+    good = [received(a_command(OpenJob(actor=BY_PARTNER), job), offset=offset) for offset, job in enumerate(jobs)]
     bad = [replace(one, raw=replace(one.raw, partition=1)) for one in good[:7]]
     breaker.judge([*good, *bad], [Dead(one.raw, "bug", "", bug=True) for one in bad])
+
+
+async def test_one_aggregate_that_breaks_with_each_of_its_commands_stops_nobody() -> None:
+    desk = Desk(bugs=range(8))
+    await desk.consumer.process([*records(8, of=derived_id("the one")), *records(4, 8)])
+    assert desk.consumer.failure is None
+    assert (desk.handled, len(desk.letters())) == ([8, 9, 10, 11], 8)

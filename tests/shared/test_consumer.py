@@ -1,19 +1,24 @@
 """Between a fetched batch and its commit: what is put aside, what is waited for, and when to stop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from aiokafka.errors import OutOfOrderSequenceNumber
 from hypothesis import given
 from hypothesis import strategies as st
+from pymongo.errors import OperationFailure
 
-from shared.consumer import CUT_BYTES, REPLAY_HEADER, Consumer, Dead, Handler, Received
+from shared.consumer import CUT_BYTES, Consumer, Handler
+from shared.contracts.base import derived_id
 from shared.contracts.jobs import OpenJob
 from shared.failures import Draining, Invalid, Transient, Wedged
 from shared.metrics import Metrics
+from shared.progress import progressed
 from shared.publisher import Outgoing
+from shared.records import FOR_GROUP_HEADER, REPLAY_HEADER, Dead, Received
 from shared.topics import JOB_COMMANDS, MAX_MESSAGE_BYTES
 from tests.builders import BY_PARTNER, NOW, Raw, a_command, raw
 from tests.fakes import ManualClock, MemoryLog, MemoryPublisher
@@ -21,8 +26,12 @@ from tests.fakes import ManualClock, MemoryLog, MemoryPublisher
 LETTERS = "dead-letters.jobs"
 
 
-def records(count: int, start: int = 0) -> list[Raw]:
-    return [raw(a_command(OpenJob(actor=BY_PARTNER)), offset=offset) for offset in range(start, start + count)]
+def records(count: int, start: int = 0, *, of: UUID | None = None) -> list[Raw]:
+    """One record of each of so many jobs; or all of one."""
+    return [
+        raw(a_command(OpenJob(actor=BY_PARTNER), of or derived_id("job", offset)), offset=offset)
+        for offset in range(start, start + count)
+    ]
 
 
 class Desk:
@@ -35,6 +44,7 @@ class Desk:
         bugs: Sequence[int] = (),
         invalid: Sequence[int] = (),
         everyone: bool = False,
+        prove: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.log = MemoryLog()
         self.publisher = MemoryPublisher(self.log)
@@ -49,6 +59,7 @@ class Desk:
             metrics=Metrics("tests"),
             clock=ManualClock(),
             everyone=everyone,
+            prove=prove,
             backoff=lambda _attempt: 0.0,
         )
 
@@ -293,3 +304,49 @@ async def test_a_topic_may_have_another_name_on_the_broker() -> None:
     batch = [replace(record, topic="blue.jobs.commands") for record in records(2)]
     await desk.consumer.process(batch, lambda name: f"blue.{name}")
     assert desk.handled == [0, 1]
+
+
+async def test_while_nothing_is_written_at_all_no_record_is_to_blame() -> None:
+    """A wrong password, say, under a code that stands in no table: three lives of a process cost 21 commands once."""
+    failures = iter([OperationFailure("no", 99_999)] * 3)
+
+    async def prove() -> None:
+        for failure in failures:
+            raise failure
+
+    async def handler(batch: Sequence[Received]) -> None:
+        handled.append([one.raw.offset for one in batch])
+        if len(handled) < 2:
+            raise OperationFailure("no", 99_999)
+
+    handled: list[list[int]] = []
+    desk = Desk(handler, prove=prove)
+    await desk.consumer.process(records(1))
+    assert desk.letters() == []
+    assert handled == [[0], [0]], "judged again when the servers took something"
+
+
+async def test_a_redriven_record_is_for_the_group_that_put_it_aside() -> None:
+    desk = Desk()
+    ours, theirs, plain = records(3)
+    named = [
+        replace(one, headers=((FOR_GROUP_HEADER, group),)) for one, group in ((ours, b"jobs"), (theirs, b"gateway"))
+    ]
+    await desk.consumer.process([*named, plain])
+    assert desk.handled == [0, 2]
+
+
+async def test_what_a_handler_gets_done_in_the_middle_of_a_batch_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, seen = [1000.0], []
+    monkeypatch.setattr("shared.consumer.monotonic", lambda: now[0])
+
+    async def handler(_batch: Sequence[Received]) -> None:
+        for _ in range(3):
+            now[0] += 50
+            progressed()
+            seen.append(desk.consumer.progress_at)
+
+    desk = Desk(handler)
+    await desk.consumer.process(records(1))
+    assert seen == [1050.0, 1100.0, 1150.0]
+    progressed()  # nobody's, out here

@@ -16,8 +16,9 @@ from shared.contracts.base import derived_id
 from shared.contracts.jobs import Job, Status
 from shared.lease import Lease
 from shared.memory import MemoryAggregateStore
+from shared.progress import reporting_to
 from shared.projection import newer, once
-from shared.store import RING, AggregateStore, Change, Entry, MongoAggregateStore, Outcome, Stored
+from shared.store import RING, AggregateStore, Change, Entry, LogPosition, MongoAggregateStore, Outcome, Stored
 from tests.builders import JOB_ID, NOW, a_job, a_partner, an_event, replied
 from tests.memory_mongo import MemoryDatabase
 
@@ -53,6 +54,7 @@ def a_change(
             "outcomes": (outcome(1, 1), outcome(2)) if outcomes is None else outcomes,
             "outbox": (an_entry(1), an_entry(2)),
             "indexed": {"timer": {"kind": "expire", "due_at": NOW}},
+            "log": LogPosition(3, 7, 1_000),
             **fields,
         }
     )
@@ -81,6 +83,7 @@ class AStore:
                 revision=1,
                 outcomes={one.command_id: one for one in change.outcomes},
                 outbox=change.outbox,
+                log=change.log,
             )
         }
 
@@ -136,6 +139,33 @@ class ADocumentStore(AStore):
         assert await store.save([a_change(1, a_job(Status.DECLINED))])
         state = (await newer_release.load([JOB_ID]))[JOB_ID].state
         assert (state.status, state.colour) == (Status.DECLINED, "green")
+
+    async def test_a_document_that_only_a_newer_release_can_read_is_named_and_the_others_are_read(
+        self, store: AggregateStore[Job], collection: Any
+    ) -> None:
+        other = a_job(job_id=derived_id("other job"))
+        assert await store.save([a_change(), a_change(job=other)])
+        await collection.update_one({"_id": JOB_ID}, {"$set": {"state.status": "teleported"}})
+        stored = await store.load([JOB_ID, other.job_id])
+        assert stored[JOB_ID].unreadable.startswith("status: Input should be 'new'")
+        assert "teleported" not in stored[JOB_ID].unreadable, "what stands there is somebody's"
+        assert (stored[other.job_id].state, stored[other.job_id].unreadable) == (other, "")
+
+    async def test_an_outbox_in_which_a_newer_release_says_more_is_read(
+        self, store: AggregateStore[Job], collection: Any
+    ) -> None:
+        change = a_change()
+        assert await store.save([change])
+        more = [{**entry.document(), "colour": "green"} for entry in change.outbox]
+        await collection.update_one({"_id": JOB_ID}, {"$set": {"outbox": more}})
+        assert (await store.load([JOB_ID]))[JOB_ID].outbox == change.outbox
+
+    async def test_an_aggregate_that_an_older_release_wrote_stands_nowhere_in_the_log(
+        self, store: AggregateStore[Job], collection: Any
+    ) -> None:
+        assert await store.save([a_change()])
+        await collection.update_one({"_id": JOB_ID}, {"$set": {"log": None}})
+        assert (await store.load([JOB_ID]))[JOB_ID].log == LogPosition()
 
 
 class TomorrowsJob(Job):
@@ -280,3 +310,11 @@ class TestTheRealDatabase(ADatabase):
     @pytest.fixture
     def database(self, mongo_database: Any) -> Any:
         return mongo_database
+
+    async def test_each_answer_is_progress_of_whoever_asked(self, database: Any) -> None:
+        answers: list[int] = []
+        with reporting_to(lambda: answers.append(1)):
+            await database["jobs"].find_one({"_id": JOB_ID})
+            await database["jobs"].update_one({"_id": JOB_ID}, {"$set": {"at": 1}}, upsert=True)
+        await database["jobs"].find_one({"_id": JOB_ID})
+        assert len(answers) == 2
