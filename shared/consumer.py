@@ -16,21 +16,20 @@ from typing import Any
 
 from shared.breaker import Breaker, Stopped
 from shared.clock import Clock, SystemClock, from_timestamp
+from shared.dead_letters import letter_of
 from shared.failures import Draining, Fault, Invalid, Transient, Unreadable, Wedged, fault_of
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.parking import MemoryParking, Parking
 from shared.progress import reporting_to
-from shared.publisher import Outgoing, Publisher, key_of
+from shared.publisher import Publisher, key_of
 from shared.records import FOR_GROUP_HEADER, Aside, Dead, Parked, Place, RawRecord, Received, header_of, place_of
-from shared.topics import MAX_MESSAGE_BYTES, Topic, dead_letters_of
+from shared.topics import Topic
 
 __all__ = ("Aside", "Consumer", "Dead", "Handler", "Parked", "Received")
 
 log = get_logger(__name__)
 
-CUT_BYTES = 64 * 1024
-"""How much is kept of a record that no dead letter can hold."""
 PATIENCE_SECONDS = 60.0
 """Well below aiokafka's `max_poll_interval_ms` of five minutes."""
 PARKED_AT_ONCE = 256
@@ -292,9 +291,10 @@ class Consumer:
         replica would put the same record aside at each of its starts. There the log line is all.
         """
         parked = [one for one in aside if isinstance(one, Parked)]
-        letters = [self._letter(one) for one in aside if isinstance(one, Dead)]
+        now = self._clock.now()
+        letters = [letter_of(one, self.service, self.group, now) for one in aside if isinstance(one, Dead)]
         if parked and not self._everyone:
-            await self._patiently(lambda: self._parking.park(parked, self._clock.now()))
+            await self._patiently(lambda: self._parking.park(parked, now))
             places = await self._parked_places()
             places |= {place_of(one.raw): one.raw.partition for one in parked}
             self._metrics.parked.labels(self.group).set(len(places))
@@ -316,26 +316,6 @@ class Consumer:
             detail=one.detail[:500],
         )
 
-    def _letter(self, dead: Dead) -> Outgoing:
-        raw = dead.raw
-        headers = {
-            "x-reason": dead.reason,
-            "x-detail": dead.detail[:2000],
-            "x-group": self.group,
-            "x-original-topic": raw.topic,
-            "x-original-partition": str(raw.partition),
-            "x-original-offset": str(raw.offset),
-            "x-original-timestamp": str(raw.timestamp),
-            "x-failed-at": self._clock.now().isoformat(),
-        }
-        theirs = [header for header in raw.headers if header[0] not in headers]
-        key, value = raw.key, raw.value
-        if _size(raw) > MAX_MESSAGE_BYTES:  # Kafka counts compressed bytes; where it was found it still stands whole
-            headers["x-cut-from"] = str(len(value or b""))
-            theirs, key, value = [], key and key[:CUT_BYTES], value and value[:CUT_BYTES]
-        ours = [(name, text.encode()) for name, text in headers.items()]
-        return Outgoing(dead_letters_of(self.service), key, value, [*theirs, *ours])
-
 
 def _by_topic(records: Sequence[RawRecord]) -> list[tuple[str, list[RawRecord]]]:
     groups: dict[str, list[RawRecord]] = {}
@@ -349,11 +329,6 @@ def _time_of(raw: RawRecord) -> datetime:
         return from_timestamp(raw.timestamp)
     except (ValueError, OverflowError):
         raise Invalid("bad-time", f"{raw.timestamp} ms is no time.") from None
-
-
-def _size(raw: RawRecord) -> int:
-    headers = sum(len(name) + len(value or b"") for name, value in raw.headers)
-    return len(raw.key or b"") + len(raw.value or b"") + headers
 
 
 def _checked(raw: RawRecord, record: Any) -> Any:

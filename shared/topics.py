@@ -184,6 +184,9 @@ TOPICS = (
     REPLIES,
 )
 
+COMMAND_TOPICS = (REQUEST_COMMANDS, MATCHING_COMMANDS, JOB_COMMANDS, LEAD_COMMANDS, PARTNER_COMMANDS)
+"""The one door of each aggregate."""
+
 SERVICES = ("leads", "matching", "jobs", "notifications", "gateway")
 
 

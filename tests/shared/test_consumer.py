@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.errors import OperationFailure
 
-from shared.consumer import CUT_BYTES, Consumer, Handler
+from shared.consumer import Consumer, Handler
 from shared.contracts.base import derived_id
 from shared.contracts.jobs import OpenJob
+from shared.dead_letters import CUT_BYTES
 from shared.failures import Draining, Invalid, Transient, Wedged
 from shared.metrics import Metrics
 from shared.progress import progressed
