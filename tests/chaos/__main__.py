@@ -65,6 +65,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=20, help="of consumers")
     parser.add_argument("--zombies", type=int, default=4, help="consumers frozen until others have their partitions")
     parser.add_argument("--server-kills", type=int, default=1, help="of Kafka and of mongod, each")
+    parser.add_argument("--troubles", type=int, default=1, help="of each other kind: see WHAT in tests/chaos/world.py")
+    parser.add_argument("--trouble-seconds", type=float, default=60.0, help="how long a password is wrong")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))
     parser.add_argument("--sabotage", choices=NAMES, help="break the loop in this way; the run must then fail")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Sends the story, remembers what Kafka acknowledged, and watches the answers."""
+"""Sends the story through an HTTP door, remembers what Kafka acknowledged, and watches the answers."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -6,22 +6,25 @@ from contextlib import suppress
 from itertools import islice
 from uuid import UUID
 
+import httpx2
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.failures import Wedged, is_transient
-from shared.publisher import KafkaPublisher, Outgoing
+from shared.publisher import Outgoing
 from shared.settings import Settings
 from shared.topics import REPLIES
+from tests.chaos.door import COMMANDS
 from tests.chaos.story import Sending
 
 AT_ONCE = 100
 
 
 class Driver:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, door: str) -> None:
         self._settings = settings
-        self._publisher = KafkaPublisher(settings, "chaos")
+        self._door = door
+        self.unexpected: set[int] = set()
+        """What HTTP said that is neither "taken" nor "try again"."""
         self.acked: set[UUID] = set()
         """What Kafka took: the client's own record, and the oracle for "nothing is lost"."""
         self.repeats = 0
@@ -33,32 +36,26 @@ class Driver:
         """Keep `ahead` commands waiting for an answer, so that whoever is killed is in the middle of full batches.
         `pause_at` gives the number of answers at which something is due to happen.
         """
-        await self._publisher.start()
-        try:
+        async with httpx2.AsyncClient(verify=False, timeout=60) as client:
             sendings = iter(story)
             while chunk := list(islice(sendings, AT_ONCE)):
                 while len(self.acked) > min(len(self.answered), pause_at()) + ahead:
                     await asyncio.sleep(0.01)
-                await self._publish([sending.record for sending in chunk])
+                await self._publish(client, [sending.record for sending in chunk])
                 self.acked.update(sending.command_id for sending in chunk)
                 self.repeats += sum(sending.repeated for sending in chunk)
-        finally:
-            await self._publisher.stop()
 
-    async def _publish(self, records: list[Outgoing]) -> None:
+    async def _publish(self, client: httpx2.AsyncClient, records: list[Outgoing]) -> None:
+        body = COMMANDS.dump_json([((one.key or b"").decode(), (one.value or b"").decode()) for one in records])
         while True:
-            try:
-                await self._publisher.publish(records)
-            except Wedged:
-                await self._publisher.stop(timeout=1)
-                await self._publisher.start()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                await asyncio.sleep(0.2)
-            else:
-                return
+            with suppress(httpx2.HTTPError):  # nobody there: it is being replaced
+                response = await client.post(self._door, content=body)
+                if response.status_code == 204:
+                    return
+                if response.status_code != 503:
+                    self.unexpected.add(response.status_code)
             self.resent += len(records)
+            await asyncio.sleep(0.2)
 
     async def watch(self) -> None:
         """Count answered commands until cancelled. Begins again from the start when its connection is beyond use."""

@@ -25,6 +25,7 @@ class Evidence:
     events: list[Received]
     replies: list[Received]
     dead_letters: int
+    parked: int
     documents: dict[UUID, dict[str, Any]]
 
 
@@ -37,7 +38,8 @@ async def gather(settings: Settings) -> Evidence:
             events=await _parsed(consumer, settings, JOB_EVENTS),
             replies=await _parsed(consumer, settings, REPLIES),
             dead_letters=len(await _raw(consumer, settings, dead_letters_of("jobs"))),
-            documents=await _documents(settings),
+            documents=await _documents(settings, "jobs"),
+            parked=len(await _documents(settings, "parked")),
         )
     finally:
         await consumer.stop()
@@ -87,11 +89,11 @@ async def _raw(consumer: AIOKafkaConsumer, settings: Settings, name: str) -> lis
     return [record for partition in partitions for record in found[partition]]
 
 
-async def _documents(settings: Settings) -> dict[UUID, dict[str, Any]]:
+async def _documents(settings: Settings, collection: str) -> dict[Any, dict[str, Any]]:
     mongo = Mongo.connect(settings.mongodb_uri.get_secret_value())
     try:
         return {
-            document["_id"]: document async for document in mongo.database(settings.database("jobs"))["jobs"].find()
+            document["_id"]: document async for document in mongo.database(settings.database("jobs"))[collection].find()
         }
     finally:
         await mongo.close()

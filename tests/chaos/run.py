@@ -31,11 +31,14 @@ class Plan:
     kills: int = 20
     zombies: int = 4
     server_kills: int = 1
+    troubles: int = 1
+    trouble_seconds: float = 60.0
     sabotage: str | None = None
 
     def counts(self) -> dict[str, int]:
         servers = {"kafka": self.server_kills, "mongodb": self.server_kills}
-        return {"consumer": self.kills, "zombie": self.zombies, **servers}
+        troubles = dict.fromkeys(("door", "password", "poison", "offsets"), self.troubles)
+        return {"consumer": self.kills, "zombie": self.zombies, **servers, **troubles}
 
 
 @dataclass
@@ -58,9 +61,9 @@ async def run(
 ) -> Report:
     random = Random(plan.seed)
     report = Report(plan)
-    async with World(folder, plan.sabotage) as world:
-        said("Kafka, MongoDB and two processes of jobs are running")
-        driver = Driver(world.settings)
+    async with World(folder, plan.sabotage, plan.trouble_seconds) as world:
+        said("Kafka, MongoDB, two processes of jobs and an HTTP door are running")
+        driver = Driver(world.settings, world.door_url)
         killer = Killer(world, schedule(random, plan.commands, plan.counts()), random)
         ahead = max(plan.commands // 10, 500)
         sendings = list(story(Random(plan.seed), plan.commands, plan.jobs))
@@ -80,12 +83,14 @@ async def run(
         await world.stop_replicas()
         verdict: Verdict = judge(driver.acked, await gather(world.settings))
         report.differences += verdict.differences
+        report.differences += [f"HTTP answered {status}" for status in sorted(driver.unexpected)]
         report.counts = {
             **verdict.counts,
             "commands sent twice": driver.repeats,
             "sent again unsure": driver.resent,
             **{WHAT[what]: count for what, count in world.kills.items()},
             "replicas that gave up": sum(len(replica.ends) for replica in world.replicas),
+            "doors that gave up": len(world.door.ends),
             "seconds": round(seconds, 1),
         }
     return report

@@ -51,6 +51,11 @@ def forget_everything() -> None:
     store.MongoAggregateStore._stored = stored  # type: ignore[method-assign]
 
 
+def forget_where() -> None:
+    """Remember no place in the log: what is read again from far behind is done again."""
+    store.LogPosition.moved = lambda self, *_: self  # type: ignore[method-assign]
+
+
 def write_to_memory() -> None:
     """Count a write as held before it is journaled: a killed mongod forgets what was already published."""
     database = Mongo.database
@@ -79,6 +84,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
         forget_rejections,
         answer_only,
         forget_everything,
+        forget_where,
         write_to_memory,
         trust_the_first_read,
     )

@@ -28,6 +28,8 @@ from shared.topics import JOB_COMMANDS
 
 WINDOW_SECONDS = 72 * 3600
 REPEATED = 0.02
+BUSY = 0.12
+"""The first job gets this share of all commands: more than it remembers."""
 REPEATED_WITHIN = 2_000
 """A repeated command comes at most this many commands later: in the same batch, in the next, or long after."""
 
@@ -64,9 +66,12 @@ def story(random: Random, commands: int, jobs: int) -> Iterator[Sending]:
             parties = _parties(random)
             open_jobs.append(parties)
             data = _create(parties)
+        elif random.random() < BUSY:
+            parties = open_jobs[0]
+            data = _anything(random, parties, _WAYS[:-1])
         else:
             parties = random.choice(open_jobs)
-            data = _anything(random, parties)
+            data = _anything(random, parties, _WAYS)
         sending = _sending(random, parties.job_id, data)
         yield sending
         if random.random() < REPEATED:
@@ -120,14 +125,15 @@ def _create(parties: Parties) -> Message:
     )
 
 
-def _anything(random: Random, parties: Parties) -> Message:
+def _anything(random: Random, parties: Parties, weighted: "Ways") -> Message:
     """Weighted so that about a quarter is refused because of where the job stands by then."""
-    ways, weights = zip(*_WAYS, strict=True)
+    ways, weights = zip(*weighted, strict=True)
     chosen: Callable[[Random, Parties], Message] = random.choices(ways, weights)[0]
     return chosen(random, parties)
 
 
-_WAYS: list[tuple[Callable[[Random, Parties], Message], float]] = [
+Ways = list[tuple[Callable[[Random, Parties], Message], float]]
+_WAYS: Ways = [
     (lambda random, p: SendMessage(text=f"{LOREM} {random.random()}", actor=p.partner), 22),
     (lambda random, p: SendMessage(text=f"{random.random()} {LOREM}", actor=p.merchant), 20),
     (lambda random, p: AddComment(text=f"Worth it? {random.random()}", actor=p.partner), 8),

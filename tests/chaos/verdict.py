@@ -90,6 +90,7 @@ def _judge_log(verdict: Verdict, acked: Collection[UUID], told: Told, evidence: 
     verdict.differ("acknowledged commands that are not in the log", set(acked) - told.outcomes.keys())
     verdict.differ("commands in the log that nobody sent", told.outcomes.keys() - set(acked))
     verdict.differ("records in dead-letters.jobs", range(evidence.dead_letters))
+    verdict.differ("records that are parked still", range(evidence.parked))
 
 
 def _judge_answers(verdict: Verdict, told: Told, replies: list[Received]) -> None:
