@@ -7,7 +7,7 @@ reached is waited for, and only when everything that follows from the batch is a
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -17,10 +17,11 @@ from typing import Any
 from shared.breaker import Breaker, Stopped
 from shared.clock import Clock, SystemClock, from_timestamp
 from shared.dead_letters import letter_of
-from shared.failures import Draining, Fault, Invalid, Transient, Unreadable, Wedged, fault_of
+from shared.failures import Draining, Invalid, Transient, Unreadable, Wedged
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.parking import MemoryParking, Parking
+from shared.patience import Patience
 from shared.progress import reporting_to
 from shared.publisher import Publisher, key_of
 from shared.records import FOR_GROUP_HEADER, Aside, Dead, Parked, Place, RawRecord, Received, header_of, place_of
@@ -30,8 +31,6 @@ __all__ = ("Aside", "Consumer", "Dead", "Handler", "Parked", "Received")
 
 log = get_logger(__name__)
 
-PATIENCE_SECONDS = 60.0
-"""Well below aiokafka's `max_poll_interval_ms` of five minutes."""
 PARKED_AT_ONCE = 256
 
 
@@ -82,14 +81,11 @@ class Consumer:
         self._parking = parking or MemoryParking()
         self._parked: dict[Place, int] | None = None
         self._prove = prove
-        self._backoff = backoff
+        self._patience = Patience(group, metrics, backoff)
         self._breaker = Breaker()
         self._handling = asyncio.Lock()
-        self._draining = asyncio.Event()
         self.failure: str | None = None
         """Why this consumer has stopped for good, if it has. Liveness shows it and the process is replaced."""
-        self.waiting_since: float | None = None
-        """Since when (monotonic seconds) it has been waiting for Kafka, MongoDB or SMTP to come back."""
         self.progress_at = monotonic()
         """When (monotonic seconds) a part of a batch was last done, be it only that a server answered."""
 
@@ -118,20 +114,23 @@ class Consumer:
 
         `mine` says whether a partition is this consumer's. Raises what `process` raises.
         """
-        for place, partition in list((await self._parked_places()).items()):
+        async with self._unless_it_breaks():
+            places = list((await self._parked_places()).items())
+        for place, partition in places:
             if self.failure is None and mine(place.topic, partition):
                 async with self._handling, self._unless_it_breaks():
                     await self._retry(place, named)
 
     async def _retry(self, place: Place, named: Callable[[str], str]) -> None:
-        while records := await self._patiently(partial(self._parking.first, place, PARKED_AT_ONCE)):
+        while records := await self._patience.through(partial(self._parking.first, place, PARKED_AT_ONCE)):
+            self._patience.check()
             retried = self._sorted(records, named, {})
             retried.aside += await self._settle(retried.received)
             waiting = {one.raw.offset for one in retried.aside if isinstance(one, Parked)}
             done = [raw for raw in records if raw.offset not in waiting]
             await self._put_aside([one for one in retried.aside if isinstance(one, Dead)])
             if done:
-                await self._patiently(partial(self._parking.release, done))
+                await self._patience.through(partial(self._parking.release, done))
                 log.info("parked_records_handled", group=self.group, topic=place.topic, count=len(done))
             if waiting:
                 return
@@ -157,23 +156,27 @@ class Consumer:
             log.critical("consumer_broke", group=self.group, exc_info=failure)
             raise Draining(self.failure) from failure
 
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when (monotonic seconds) it has been waiting for Kafka, MongoDB or SMTP to come back."""
+        return self._patience.waiting_since
+
     def progressed(self) -> None:
         self.progress_at = monotonic()
 
     def stop_waiting(self) -> None:
         """The partitions are leaving: give up whatever is being waited for, with `Draining`."""
-        self._draining.set()
+        self._patience.end()
 
     def resume(self) -> None:
         """Partitions have been assigned: waiting is allowed again."""
-        self._draining.clear()
-        self.waiting_since = None
+        self._patience.begin()
         self._parked = None  # an earlier owner may have parked more
 
     async def _parked_places(self) -> dict[Place, int]:
         """The aggregates whose records wait, so that what follows for them waits behind."""
         if self._parked is None:
-            self._parked = {} if self._everyone else await self._patiently(self._parking.places)
+            self._parked = {} if self._everyone else await self._patience.through(self._parking.places)
             self._metrics.parked.labels(self.group).set(len(self._parked))
         return self._parked
 
@@ -211,7 +214,7 @@ class Consumer:
             return []
         try:
             with reporting_to(self.progressed):
-                aside = list(await self._patiently(lambda: self._handler(received)) or ())
+                aside = await self._patience.through(partial(self._handler, received))
         except (Draining, Wedged):
             raise
         except Invalid as invalid:
@@ -219,14 +222,11 @@ class Consumer:
                 return [Dead(received[0].raw, invalid.reason, invalid.detail)]
         except Exception as bug:  # noqa: BLE001 - whatever it is, the record that causes it is found and put aside
             if len(received) == 1:
-                return (
-                    [self._bug(received[0].raw, bug)]
-                    if await self._others_go_through()
-                    else await self._settle(received)
-                )
+                to_blame = await self._others_go_through()
+                return [self._bug(received[0].raw, bug)] if to_blame else await self._settle(received)
         else:
             self.progressed()
-            return aside
+            return list(aside or ())
         middle = len(received) // 2
         return [*await self._settle(received[:middle]), *await self._settle(received[middle:])]
 
@@ -244,40 +244,8 @@ class Consumer:
                 waited = True
                 raise Transient(f"Nothing is written: {type(error).__name__}: {error}") from error
 
-        await self._patiently(prove)
+        await self._patience.through(prove)
         return not waited
-
-    async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Do the work, waiting out whatever is away. The order is kept by waiting right here; after a while the batch
-        is given back and fetched again, so that the group never takes a patient consumer for a dead one.
-        """
-        attempt = 0
-        gave_back_at = monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                result = await work()
-            except Exception as error:
-                fault = fault_of(error)
-                if not fault.is_waited_for:
-                    raise
-                self.waiting_since = self.waiting_since or monotonic()
-                self._metrics.retries.labels(self.group).inc()
-                level = log.error if fault is Fault.ENVIRONMENT else log.warning
-                text = f"{type(error).__name__}: {error}"
-                level("waiting", group=self.group, attempt=attempt, fault=fault.name.lower(), error=text)
-                await self._pause(self._backoff(attempt))
-                attempt += 1
-                if monotonic() > gave_back_at:
-                    raise Draining("Still waiting; fetching the batch again.") from error
-            else:
-                self.waiting_since = None
-                return result
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._draining.wait(), seconds)
-        if self._draining.is_set():
-            raise Draining("The partitions are being taken away.")
 
     def _bug(self, raw: RawRecord, bug: Exception) -> Dead:
         self._metrics.bugs.labels(self.group).inc()
@@ -294,12 +262,12 @@ class Consumer:
         now = self._clock.now()
         letters = [letter_of(one, self.service, self.group, now) for one in aside if isinstance(one, Dead)]
         if parked and not self._everyone:
-            await self._patiently(lambda: self._parking.park(parked, now))
+            await self._patience.through(lambda: self._parking.park(parked, now))
             places = await self._parked_places()
             places |= {place_of(one.raw): one.raw.partition for one in parked}
             self._metrics.parked.labels(self.group).set(len(places))
         if letters and not self._everyone:
-            await self._patiently(lambda: self._publisher.publish(letters))
+            await self._patience.through(lambda: self._publisher.publish(letters))
         for one in aside:
             self._count(one)
 

@@ -18,7 +18,7 @@ from shared.records import Parked, Place, RawRecord
 COLLECTION = "parked"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ParkedRecord:
     """A record as it was fetched, from where it was parked."""
 

@@ -216,7 +216,7 @@ class TestListener:
             await log.put(JOB_COMMANDS.name, commands(1))
             await until(lambda: _true(seen.offsets == [0]), what="the first has it")
             second = asyncio.create_task(stack.enter_async_context(ours(topics, seen.ours, name="a")))
-            await until(lambda: _true(first.consumer._draining.is_set()), what="the rebalance has begun")
+            await until(lambda: _true(first.consumer._patience._draining.is_set()), what="the rebalance has begun")
             done.set()
             assert await _gets_what_the_first_had(await second)
             await log.put(JOB_COMMANDS.name, commands(1))

@@ -252,7 +252,7 @@ async def test_a_new_assignment_may_wait_again() -> None:
 
 
 async def test_after_a_minute_of_waiting_the_batch_is_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.consumer.PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr("shared.patience.SECONDS", -1.0)
 
     async def handler(_batch: Sequence[Received]) -> None:
         raise Transient("away")

@@ -11,6 +11,7 @@ from shared.consumer import Consumer
 from shared.contracts.base import Record, derived_id
 from shared.contracts.codec import Codec
 from shared.contracts.jobs import EVENTS, Job, JobOpened, JobReplied
+from shared.failures import Draining
 from shared.metrics import Metrics
 from shared.parking import MemoryParking, MongoParking, Parking
 from shared.records import Parked, Place, Received
@@ -205,3 +206,12 @@ async def test_an_older_releases_record_is_read_by_the_newer_one() -> None:
     decoded = JOB_EVENTS.codec.decode(to_json(fields))
     assert isinstance(decoded.fact, JobReplied)
     assert (decoded.snapshot.others, decoded.fact.attachments) == (0, ())
+
+
+async def test_partitions_that_leave_are_not_kept_waiting_for_what_is_parked(parking: Parking) -> None:
+    await Group(parking).consumer.process(story(NEW_TYPE))
+    tomorrow = Group(parking, TOMORROW)
+    tomorrow.consumer.stop_waiting()
+    with pytest.raises(Draining):
+        await tomorrow.retry()
+    assert tomorrow.handled == []
