@@ -17,8 +17,8 @@ class WrongPartitions(Exception):  # noqa: N818 - says what is the case
     def __init__(self, topic: str, found: int, expected: int) -> None:
         super().__init__(
             f"The topic {topic} has {found} partitions, and JOBWIRE_PARTITIONS says {expected}. The partition count of "
-            "a keyed topic is never changed: set JOBWIRE_PARTITIONS to the number that the topic was made with, and if "
-            "somebody has added partitions, see the runbook."
+            "a keyed topic is never changed: set JOBWIRE_PARTITIONS to the number that the topic was made with. If "
+            "somebody has added partitions, copy the records into a topic with the old number before going on."
         )
 
 

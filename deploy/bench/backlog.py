@@ -1,5 +1,6 @@
 """The commands that each loop works off: the same bytes for all of them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -21,9 +22,11 @@ _TEXT = (
 )
 
 
-def backlog(commands: int, jobs: int) -> list[Outgoing]:
-    """`jobs` creations, then messages from both sides, round and round: a batch meets each job about once."""
-    parties = [_Parties() for _ in range(jobs)]
+def backlog(commands: int, jobs: int, partner_ids: Sequence[UUID] = ()) -> list[Outgoing]:
+    """`jobs` creations, then messages from both sides, round and round: a batch meets each job about once. The jobs are
+    those of `partner_ids` in turn, or each of a partner of its own.
+    """
+    parties = [_Parties(partner_ids[number % len(partner_ids)] if partner_ids else None) for number in range(jobs)]
     orders = [(one.job_id, one.creation()) for one in parties]
     for number in range(commands - jobs):
         one = parties[number % jobs]
@@ -54,6 +57,10 @@ async def lay_down(settings: Settings, records: list[Outgoing]) -> None:
         )
     finally:
         await admin.close()
+    await publish(settings, records)
+
+
+async def publish(settings: Settings, records: list[Outgoing]) -> None:
     publisher = KafkaPublisher(settings, "jobwire-bench")
     await publisher.start()
     try:

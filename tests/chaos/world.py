@@ -15,10 +15,10 @@ from random import Random
 from typing import Self
 
 import httpx2
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
+from deploy.groups import Groups
 from deploy.local.parts import HOST, Part, choose_port
 from deploy.local.processes import ManagedProcess, ProcessFailed
 from deploy.local.stack import ANY_PORTS, LocalStack
@@ -234,20 +234,12 @@ class World:
     async def _lose_offsets(self) -> None:
         """As after `offsets.retention.minutes`, or by a slip of the hand. Commands keep coming meanwhile."""
         await asyncio.gather(*(replica.stay_down() for replica in self.replicas))
-        topic, group = self.settings.named(JOB_COMMANDS.name), self.settings.named(JOB_COMMANDS.heard_by[0])
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.kafka_bootstrap_servers, group_id=group, enable_auto_commit=False
-        )
-        await consumer.start()
-        try:
-            consumer.assign([TopicPartition(topic, number) for number in range(PARTITIONS)])
+        async with Groups(self.settings) as groups:
             while True:
                 with suppress(KafkaError):  # the dead are members until their session is over
-                    await consumer.commit(dict.fromkeys(consumer.assignment(), 0))
+                    await groups.to_start(JOB_COMMANDS.heard_by[0], [JOB_COMMANDS.name])
                     break
                 await asyncio.sleep(0.2)
-        finally:
-            await consumer.stop()
         await asyncio.gather(*(replica.start() for replica in self.replicas))
 
     @asynccontextmanager
