@@ -36,10 +36,11 @@ PARKED_AT_ONCE = 256
 
 Handler = Callable[[Sequence[Received]], Awaitable[Iterable[Aside] | None]]
 """Handles a batch and returns when all that follows from it is acknowledged. May be called again with the same
-records, and with any part of them in the same order. Returns those that name what does not exist (`Dead`) and those of
-aggregates that this release cannot read (`Parked`, all of the aggregate's); raises what `is_transient` knows to be
-called again later; any other exception is a bug, and the batch is halved until the record that causes it stands
-alone."""
+records, and with any part of them in the same order.
+
+Returns those that name what does not exist (`Dead`) and those of aggregates that this release cannot read (`Parked`,
+all of the aggregate's). Raises what `is_transient` knows to be called again later, and `Unreadable` for a document that
+a record needs; any other exception is a bug, and the batch is halved until the record that causes it stands alone."""
 
 
 @dataclass
@@ -190,7 +191,7 @@ class Consumer:
             decoded = topics[topic_name].codec.decode_all([record.value for record in same_topic])
             for raw, record in zip(same_topic, decoded, strict=True):
                 if waiting and place_of(raw) in waiting:
-                    result.aside.append(Parked(raw, "behind", "An earlier record of its aggregate is parked."))
+                    result.aside.append(_behind(raw))
                     continue
                 try:
                     received = Received(_checked(raw, record), _time_of(raw), raw)
@@ -219,7 +220,8 @@ class Consumer:
             raise
         except Invalid as invalid:
             if len(received) == 1:
-                return [Dead(received[0].raw, invalid.reason, invalid.detail)]
+                aside_as = Parked if isinstance(invalid, Unreadable) else Dead
+                return [aside_as(received[0].raw, invalid.reason, invalid.detail)]
         except Exception as bug:  # noqa: BLE001 - whatever it is, the record that causes it is found and put aside
             if len(received) == 1:
                 to_blame = await self._others_go_through()
@@ -228,7 +230,10 @@ class Consumer:
             self.progressed()
             return list(aside or ())
         middle = len(received) // 2
-        return [*await self._settle(received[:middle]), *await self._settle(received[middle:])]
+        first = await self._settle(received[:middle])
+        waiting = {place_of(one.raw) for one in first if isinstance(one, Parked)}
+        behind = [_behind(one.raw) for one in received[middle:] if place_of(one.raw) in waiting]
+        return [*first, *behind, *await self._settle([o for o in received[middle:] if place_of(o.raw) not in waiting])]
 
     async def _others_go_through(self) -> bool:
         """Whether the servers took something else at once, so that the record is to blame. If not, it is waited until
@@ -283,6 +288,10 @@ class Consumer:
             reason=one.reason,
             detail=one.detail[:500],
         )
+
+
+def _behind(raw: RawRecord) -> Parked:
+    return Parked(raw, "behind", "An earlier record of its aggregate is parked.")
 
 
 def _by_topic(records: Sequence[RawRecord]) -> list[tuple[str, list[RawRecord]]]:

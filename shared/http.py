@@ -19,7 +19,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.commands import NotTaken
-from shared.failures import Wedged, is_transient
+from shared.failures import Unreadable, Wedged, is_transient
 from shared.openapi import PROBLEM, WITH_STATUS, with_problems
 
 MAX_BODY_BYTES = 256 * 1024
@@ -79,6 +79,7 @@ def application(title: str, larger_bodies: Mapping[str, int] = MappingProxyType(
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotTaken, _on_not_taken)
     app.add_exception_handler(Wedged, _on_not_taken)
+    app.add_exception_handler(Unreadable, _on_unreadable)
     app.add_exception_handler(KafkaError, _on_server_error)
     app.add_exception_handler(PyMongoError, _on_server_error)
     described = app.openapi
@@ -216,6 +217,11 @@ async def _on_server_error(_request: Request, error: Exception) -> Response:
     if not is_transient(error):
         raise error
     return Problem(503, "try_again", "The data cannot be reached just now. Try again in a moment.").response()
+
+
+async def _on_unreadable(_request: Request, _error: Exception) -> Response:
+    """In the middle of a rolling upgrade: another replica, or this one in a few minutes, can read it."""
+    return Problem(503, "try_again", "This is being moved to a newer release. Try again in a minute.").response()
 
 
 _CODES = {

@@ -11,6 +11,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.contracts.base import Snapshot
+from shared.documents import why_unreadable
 from shared.mongo import Collection, Document
 from shared.records import RawRecord
 
@@ -219,7 +220,7 @@ class MongoAggregateStore(Generic[StateT]):
         try:
             state = self._state.model_validate(document["state"]) if document["state"] is not None else None
         except ValidationError as error:  # a newer release has written what this one does not know
-            return Stored(document["_id"], unreadable=unreadable(error))
+            return Stored(document["_id"], unreadable=why_unreadable(error))
         return Stored(
             id=document["_id"],
             state=state,
@@ -229,12 +230,6 @@ class MongoAggregateStore(Generic[StateT]):
             outbox=tuple(Entry.of(entry) for entry in document["outbox"]),
             log=LogPosition.of(document.get("log")),
         )
-
-
-def unreadable(error: ValidationError) -> str:
-    """Where, and what is wrong with it; never the value, which is somebody's."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def _state(change: Change[Any]) -> Document:

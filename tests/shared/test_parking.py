@@ -11,6 +11,7 @@ from shared.consumer import Consumer
 from shared.contracts.base import Record, derived_id
 from shared.contracts.codec import Codec
 from shared.contracts.jobs import EVENTS, Job, JobOpened, JobReplied
+from shared.documents import read
 from shared.failures import Draining
 from shared.metrics import Metrics
 from shared.parking import MemoryParking, MongoParking, Parking
@@ -179,6 +180,25 @@ async def test_a_bug_among_the_parked_is_a_dead_letter_and_the_rest_is_handled(p
     assert tomorrow.handled == [4]
     assert [dict(letter.headers)["x-original-offset"] for letter in tomorrow.letters()] == [b"2"]
     assert await parking.places() == {}
+
+
+async def test_a_handler_that_meets_a_document_of_a_newer_release_parks_what_needs_it(parking: Parking) -> None:
+    """It was a dead letter: a mail, say, that nobody ever got."""
+    handled: list[int] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        for one in batch:
+            if one.record.subject == OURS:
+                read(TomorrowsJob, {"status": 12}, OURS)
+        handled.extend(one.raw.offset for one in batch)
+
+    group = Group(parking)
+    group.consumer._handler = handler
+    records = story({})
+    await group.consumer.process(records)
+    assert handled == [1, 3, 5]
+    assert group.letters() == []
+    assert [one.offset for one in await parking.first(Place("jobs.events", str(OURS).encode()), 9)] == [0, 2, 4]
 
 
 async def test_operators_see_how_many_aggregates_wait(parking: Parking) -> None:
