@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up once test check format chaos bench bench-inbox bench-matching simulate messages requirements clean
+.PHONY: help setup demo up once test quick check format chaos bench bench-inbox bench-matching simulate messages requirements clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ once: $(READY) ## run the main job once and stop
 
 test: $(READY) ## all tests but the long chaos and benchmark runs
 	@$(BIN)/python -m pytest
+
+quick: $(READY) ## rules and units within a minute: no server, no browser, no process
+	@$(BIN)/python -m pytest --quick -q
 
 check: $(READY) ## lint, types, borders between the packages
 	@$(BIN)/ruff format --check .

@@ -23,7 +23,9 @@ from deploy.market import load_partners
 STORE = "kettle-thread.example"
 TYPING_SECONDS = 2.1
 """A form that comes back sooner than people type is not taken at once (JOBWIRE_FORM_SECONDS)."""
-LONGEST_UNDO_SECONDS = 60.0 + 15.0
+PATIENCE_SECONDS = 60.0
+"""What has not come by then does not come, on the slowest of machines."""
+LONGEST_UNDO_SECONDS = 60.0 + PATIENCE_SECONDS
 """The longest time to take something back that JOBWIRE_UNDO_SECONDS allows, and then some."""
 
 
@@ -66,12 +68,13 @@ class Journey:
     mail_api: str
     window_seconds: float
     platform: str | None = None
+    typing_seconds: float = TYPING_SECONDS
     on_step: Callable[[Step], None] = lambda _step: None
     steps: list[Step] = field(default_factory=list)
 
     async def run(self) -> list[Step]:
         """Walk it all. Raises `JourneyFailed`."""
-        async with httpx2.AsyncClient(timeout=30, follow_redirects=False) as client:
+        async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS, follow_redirects=False) as client:
             self._client = client
             self._mails = Mailpit(client, self.mail_api)
             await self._mails.ignore_old()
@@ -190,7 +193,7 @@ class Journey:
             assert standing["total"]["rating_sum"] == before["rating_sum"] + 5, standing
 
     async def _expiry(self, c: Person, job_id: str) -> None:
-        await self._until_status(c, job_id, "expired", self.window_seconds + 30)
+        await self._until_status(c, job_id, "expired", self.window_seconds + PATIENCE_SECONDS)
         late = await c.post(f"/api/v1/jobs/{job_id}/messages", {"text": "Are you still looking?"}, expect=409)
         assert late["code"] == "expired", late
         page = await c.get(f"/api/v1/jobs/{job_id}")
@@ -241,7 +244,7 @@ class Journey:
         """Fill in a form as a browser would: fetch it, keep its hidden fields, post it. Gives the hidden ones."""
         page = await self._client.get(f"{self.leads}{path}")
         assert page.status_code == 200, f"the form answered {page.status_code}"
-        await asyncio.sleep(TYPING_SECONDS)
+        await asyncio.sleep(self.typing_seconds)
         hidden = _hidden(page.text)
         sent = await self._client.post(f"{self.leads}{path.partition('?')[0]}", data={**hidden, **fields})
         assert sent.status_code == 202, f"the form answered {sent.status_code}: {sent.text[:300]}"
@@ -305,15 +308,17 @@ class Journey:
         opened = await self._client.post(f"{self.gateway}/api/v1/sessions", json={"token": token})
         session = _expected(opened, 201)
         headers = {"Authorization": f"Bearer {session['token']}"}
-        return Person(httpx2.AsyncClient(base_url=self.gateway, headers=headers, timeout=30), email)
+        return Person(httpx2.AsyncClient(base_url=self.gateway, headers=headers, timeout=PATIENCE_SECONDS), email)
 
-    async def _until_status(self, person: Person, job_id: str, status: str, within: float = 15.0) -> Any:
+    async def _until_status(self, person: Person, job_id: str, status: str, within: float = PATIENCE_SECONDS) -> Any:
         """The job's page once it has this status."""
         return await self._until(
             lambda: person.get(f"/api/v1/jobs/{job_id}"), lambda page: page["job"]["status"] == status, within
         )
 
-    async def _until(self, ask: Callable[[], Any], holds: Callable[[Any], Any], within: float = 15.0) -> Any:
+    async def _until(
+        self, ask: Callable[[], Any], holds: Callable[[Any], Any], within: float = PATIENCE_SECONDS
+    ) -> Any:
         async with asyncio.timeout(within):
             while True:
                 answer = await ask()
@@ -345,7 +350,7 @@ class Journey:
             lines = response.aiter_lines()
 
             async def wait_for(wanted: str) -> str:
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     async for line in lines:
                         news = json.loads(line.removeprefix("data: ")) if line.startswith("data: {") else {}
                         if news.get("type") == wanted:

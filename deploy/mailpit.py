@@ -42,7 +42,7 @@ class Mailpit:
     async def ignore_old(self) -> None:
         self._seen = {str(message["ID"]) for message in await self._list()}
 
-    async def to(self, address: str, *, containing: str = "", within: float = 15.0) -> CaughtMail:
+    async def to(self, address: str, *, containing: str = "", within: float = 60.0) -> CaughtMail:
         """The newest unread mail to this address, waited for. It is taken: the next call gives the next one. Raises
         TimeoutError.
         """
@@ -51,7 +51,7 @@ class Mailpit:
         return found[0]
 
     async def matching(
-        self, count: int, *, containing: str, to: str | None = None, within: float = 15.0
+        self, count: int, *, containing: str, to: str | None = None, within: float = 60.0
     ) -> list[CaughtMail]:
         """At least `count` mails with these words, waited for; the newest first. Raises TimeoutError."""
         async with asyncio.timeout(within):

@@ -1,22 +1,35 @@
-"""Servers and settings for tests that need real ones. A test that asks for `servers` is a live test."""
+"""Which tests are which, and servers and settings for those that need real ones.
+
+Nobody has to remember a marker: a test that asks for `servers` is a live test, one that asks for `eyes` a browser test,
+and one that starts a process without being marked for it fails with a sentence that says so (`tests/quick.py`).
+"""
 
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from deploy.local.parts import PartUnavailable
 from deploy.local.stack import Endpoints
 from deploy.provision import provision
 from shared.mongo import Database, Mongo
 from shared.settings import Settings
+from tests.quick import Quick
 from tests.servers import new_namespace, remove, servers_in, settings_for
 
+# How long an example takes says something about the machine, and nothing about the code.
+hypothesis_settings.register_profile("jobwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("jobwire")
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "servers" in getattr(item, "fixturenames", ()):
-            item.add_marker("live")
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="rules and units only: no server, no browser, no process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Quick(only=config.getoption("--quick")), "jobwire-quick")
 
 
 @pytest_asyncio.fixture(scope="session")

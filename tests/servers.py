@@ -13,6 +13,7 @@ from deploy.local.stack import ANY_PORTS, Endpoints, LocalStack
 from shared.mongo import Mongo
 from shared.settings import Settings
 from shared.topics import LOCAL_PARTITIONS
+from tests.patience import patience
 
 KAFKA_IMAGE, MONGO_IMAGE = "apache/kafka:4.1.1", "mongo:7"
 
@@ -36,6 +37,7 @@ def settings_for(servers: Endpoints, namespace: str, **more: object) -> Settings
             "partitions": LOCAL_PARTITIONS,
             "secret_keys": "the-key-of-the-tests",
             "platform_url": servers.platform_url or "http://127.0.0.1:1",
+            "reply_timeout_seconds": patience(30),
             **more,
         }
     )
@@ -51,6 +53,8 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
         "JOBWIRE_PARTITIONS": str(settings.partitions),
         "JOBWIRE_PLATFORM_URL": settings.platform_url,
         "JOBWIRE_SECRET_KEYS": settings.secret_keys.get_secret_value(),
+        "JOBWIRE_REPLY_TIMEOUT_SECONDS": str(patience(30)),
+        "JOBWIRE_FORM_SECONDS": "[0, 86400]",  # nobody types in a test
         "PYTHONUNBUFFERED": "1",
     }
     return {**_foreign(), **ours, **more}
@@ -116,8 +120,8 @@ def _containers() -> Iterator[Mapping[str, str]]:
         mongo = DockerContainer(MONGO_IMAGE, command=f"--replSet rs0 --bind_ip_all --port {mongo_port}")
         mongo.with_bind_ports(mongo_port, mongo_port)
         with kafka, mongo:
-            wait_for_logs(kafka, "Kafka Server started", timeout=60)
-            wait_for_logs(mongo, "Waiting for connections", timeout=60)
+            wait_for_logs(kafka, "Kafka Server started", timeout=patience(60))
+            wait_for_logs(mongo, "Waiting for connections", timeout=patience(60))
             members = f"{{_id: 'rs0', members: [{{_id: 0, host: '{HOST}:{mongo_port}'}}]}}"
             mongo.exec(["mongosh", "--port", str(mongo_port), "--eval", f"rs.initiate({members})"])
             yield {

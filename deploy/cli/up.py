@@ -8,28 +8,41 @@ import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from enum import Enum
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from deploy.cli.progress import Display
-from deploy.journey import Journey, JourneyFailed, Step
+from deploy.journey import PATIENCE_SECONDS, Journey, JourneyFailed, Step
 from deploy.local.fleet import DEFAULT_PORTS, Fleet
 from deploy.local.parts import PartUnavailable
 from deploy.local.processes import ProcessFailed
 from deploy.local.stack import DEFAULT_DATA_DIR, Endpoints, LocalStack, Ports
 from deploy.market import load_partners
+from deploy.pace import slowness
 from deploy.provision import provision
 from deploy.seed import seed
 from shared.settings import Settings
 from shared.topics import LOCAL_PARTITIONS, PARTNER_COMMANDS, PARTNERS, WrongPartitions
 
-WINDOW_SECONDS = 15
-SHORT_WINDOW = {
-    "JOBWIRE_REPLY_WINDOW_SECONDS": str(WINDOW_SECONDS),
-    "JOBWIRE_REMIND_BEFORE_SECONDS": "[8, 4]",
-}
-"""What the journey changes, and all that it changes: nobody waits 72 hours for a demonstration."""
+_QUIET_WINDOW_SECONDS = 15
+
+
+def window_seconds() -> int:
+    """The journey's reply window: long enough for everybody in it to do their part on this machine, and no longer."""
+    return ceil(_QUIET_WINDOW_SECONDS * slowness())
+
+
+def short_window(seconds: int) -> dict[str, str]:
+    """What the journey changes, and all that it changes: nobody waits 72 hours for a demonstration, and a slow machine
+    may answer late instead of putting people off.
+    """
+    return {
+        "JOBWIRE_REPLY_WINDOW_SECONDS": str(seconds),
+        "JOBWIRE_REMIND_BEFORE_SECONDS": "[8, 4]",
+        "JOBWIRE_REPLY_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
+    }
 
 
 class Mode(Enum):
@@ -80,7 +93,8 @@ class _Up:
             environ = _environ(endpoints)
             settings = _settings(environ)
             await provision(settings)
-            extra = {} if self._mode is Mode.STAY else SHORT_WINDOW
+            window = window_seconds()
+            extra = {} if self._mode is Mode.STAY else short_window(window)
             fleet = Fleet(
                 {**environ, **extra}, DEFAULT_DATA_DIR / "logs", ports=_service_ports(), progress=self._display.say
             )
@@ -89,13 +103,13 @@ class _Up:
             ready = perf_counter() - began
             self._display.say("Jobwire", f"all ready in {ready:.1f} s")
             await self._seed(settings, fleet)
-            if self._mode is not Mode.STAY and not await self._journey(fleet, endpoints, ready):
+            if self._mode is not Mode.STAY and not await self._journey(fleet, endpoints, window, ready):
                 return 1
             if self._mode is Mode.ONCE:
                 return 0
             if self._mode is Mode.DEMO:
                 # The journey's short window must not surprise whoever tries it now.
-                await fleet.start_one("jobs", {name: _default(name) for name in SHORT_WINDOW})
+                await fleet.start_one("jobs", {name: _default(name) for name in extra})
             self._display.close()
             self._display.invite(fleet.urls, endpoints, _somebody())
             self.staying = True
@@ -110,7 +124,7 @@ class _Up:
                 await asyncio.sleep(0.1)
         self._display.say("Market", f"{count} partners")
 
-    async def _journey(self, fleet: Fleet, endpoints: Endpoints, ready: float) -> bool:
+    async def _journey(self, fleet: Fleet, endpoints: Endpoints, window: int, ready: float) -> bool:
         if endpoints.mail_api_url is None:
             raise PartUnavailable(
                 "Mail catcher", "SMTP_URL is set and MAIL_API_URL is not.", "Set MAIL_API_URL to Mailpit's address too."
@@ -120,7 +134,7 @@ class _Up:
             fleet.urls.gateway,
             fleet.urls.leads,
             endpoints.mail_api_url,
-            WINDOW_SECONDS,
+            window,
             platform=endpoints.platform_url,
             on_step=self._display.step,
         )

@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 
 from tests.flow.world import Weather, World
+from tests.patience import patience
 
 HOST = "127.0.0.1"
 
@@ -37,7 +38,7 @@ class Served:
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do something where the services run."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(patience(120))
 
     def call(self, work: Callable[[], Any]) -> Any:
         """As `run`, for what does not wait."""
@@ -60,7 +61,7 @@ class Served:
     def stop(self) -> None:
         for server, serving in self._serving:
             server.should_exit = True
-            serving.result(30)
+            serving.result(patience(30))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 

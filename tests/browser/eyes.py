@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tests.patience import patience
+
 if TYPE_CHECKING:
     from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response
 
@@ -153,7 +155,7 @@ class Eyes:
 
     async def _tab(self) -> "Page":
         context = await self._browser.new_context()
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(patience(20) * 1000)
         await context.add_init_script(_NOTE_VIOLATIONS)
         return await context.new_page()
 

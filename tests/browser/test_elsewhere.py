@@ -42,9 +42,11 @@ async def test_a_form_in_a_frame_is_as_high_as_it_needs_to_be(eyes: Eyes, site: 
         name = f"{form} in a frame, {locale}"
         async with a_shop(html) as shop, eyes.at(name, [*site.origins, shop]) as sight:
             page = sight.page
-            await page.goto(shop, wait_until="networkidle")
+            await page.goto(shop)
+            await page.locator("iframe").wait_for()  # the script has put it there
             assert len(page.frames) == 2, sight.troubles
             frame = page.frames[1]
+            await frame.wait_for_load_state()
             await sight.look(locale)
             await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
             await frame.wait_for_function("() => document.documentElement.scrollHeight - innerHeight <= 1")
@@ -58,8 +60,9 @@ async def test_a_form_in_a_frame_is_as_high_as_it_needs_to_be(eyes: Eyes, site: 
 async def test_the_documentation_asks_nobody_else(eyes: Eyes, site: Site, service: str) -> None:
     """It is Swagger's page, in English; what axe thinks of it is Swagger's concern."""
     async with eyes.at(f"documentation of {service}", site.origins) as sight:
-        await sight.page.goto(site.url(service, "/docs"), wait_until="networkidle")
-        assert await sight.page.locator(".opblock").count() > 3
+        await sight.page.goto(site.url(service, "/docs"))
+        # Once what the document describes stands there, everything that the page is made of has been asked for.
+        await sight.page.locator(".opblock").nth(3).wait_for()
         assert not sight.troubles, sight.troubles
 
 

@@ -13,13 +13,14 @@ from tests.chaos.evidence import behind, gather
 from tests.chaos.story import story
 from tests.chaos.verdict import Verdict, judge
 from tests.chaos.world import WHAT, Killer, World, schedule
+from tests.patience import patience
 
 # A client whose broker is dead says so a hundred times a second. That it is dead is the point.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
-STALLED_SECONDS = 90.0
+STALLED_SECONDS = patience(90)
 """How long there may be no new answer. Generous: it is a limit, not an expectation."""
-DONE_SECONDS = 10.0
+DONE_SECONDS = patience(10)
 """The same once everything is committed: whatever is unanswered then stays so."""
 
 

@@ -27,6 +27,7 @@ from shared.mongo import Mongo
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS
 from tests.chaos.door import PATH
+from tests.patience import patience
 
 PARTITIONS = 6
 REPLICAS = 2
@@ -110,7 +111,7 @@ class Replica:
     async def stop(self) -> None:
         if self._keeper:
             self._keeper.cancel()
-        await self._process.stop(grace=30)
+        await self._process.stop(grace=patience(30))
 
     async def _keep(self) -> None:
         while True:
@@ -123,13 +124,15 @@ class Replica:
 
     async def _begin(self) -> None:
         await self._process.start()
-        await self._process.wait_ready(self._ready, within=60)
+        await self._process.wait_ready(self._ready, within=patience(60))
         self.consuming = True
 
     async def _ready(self) -> bool:
         try:
             async with httpx2.AsyncClient() as client:
-                return (await client.get(f"http://{HOST}:{self.port}/health/ready", timeout=2)).status_code == 200
+                return (
+                    await client.get(f"http://{HOST}:{self.port}/health/ready", timeout=patience(2))
+                ).status_code == 200
         except httpx2.HTTPError:
             return False
 

@@ -6,10 +6,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
 
 import psutil
 import pytest
@@ -17,7 +16,10 @@ import pytest
 from deploy.local.stack import Endpoints
 from shared.settings import Settings
 from shared.topics import SERVICES, TOPICS, dead_letters_of
+from tests.patience import patience, until
 from tests.servers import environ_of
+
+pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
 FREE_PORTS = {
@@ -53,7 +55,7 @@ async def jobwire(
 
 async def output(*arguments: str, folder: Path, environ: Mapping[str, str] = {}) -> tuple[int | None, str, str]:
     async with jobwire(*arguments, folder=folder, environ=environ) as process:
-        out, error = await asyncio.wait_for(process.communicate(), 240)
+        out, error = await asyncio.wait_for(process.communicate(), patience(240))
         return process.returncode, out.decode(), error.decode()
 
 
@@ -100,18 +102,21 @@ async def _says_that_a_port_is_taken(part: str, folder: Path, environ: Mapping[s
 async def test_up_leaves_no_process_behind(ends: signal.Signals, tmp_path: Path) -> None:
     async with jobwire("up", folder=tmp_path, environ=dict.fromkeys(NAMED_SERVERS, "")) as up:
         assert up.stdout
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(patience(120)):
             while b"Jobwire is running" not in (line := await up.stdout.readline()):
                 assert line, (await up.communicate())[1].decode()
         children = psutil.Process(up.pid).children(recursive=True)
         assert len(children) == 4 + len(SERVICES)
         up.send_signal(ends)
-        status = await asyncio.wait_for(up.wait(), 60)
+        status = await asyncio.wait_for(up.wait(), patience(60))
         assert status == (0 if ends is signal.SIGINT else -signal.SIGKILL)
-        gives_up_at = monotonic() + (0 if ends is signal.SIGINT else 60)
-        while left := [child for child in children if _lives(child)]:
-            assert monotonic() < gives_up_at, left
-            await asyncio.sleep(0.05)
+        if ends is signal.SIGKILL:  # they end by themselves, each in its own time
+            await until(lambda: _all_gone(children), 60, "the children have ended too")
+        assert not [child for child in children if _lives(child)]
+
+
+async def _all_gone(children: Sequence[psutil.Process]) -> bool:
+    return not any(map(_lives, children))
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -26,6 +26,7 @@ from tests.builders import (
     received,
     replied,
 )
+from tests.patience import patience
 
 TEAM = Listener(tenants=((MemberTenant(PARTNER_ID), 1),))
 MERCHANT = Listener(merchant_id=MERCHANT_ID)
@@ -49,14 +50,14 @@ async def tell(hub: Hub, *facts: Message, job: Job | None = None) -> None:
 
 async def hears(hub: Hub, listener: Listener, count: int, since: str | None = None) -> list[tuple[str, str, object]]:
     """The greeting and the next `count` pieces of news."""
-    async with asyncio.timeout(5), aclosing(hub.listen(listener, since)) as stream:
+    async with asyncio.timeout(patience(5)), aclosing(hub.listen(listener, since)) as stream:
         return [await anext(stream) for _ in range(1 + count)]
 
 
 async def silent(hub: Hub, listener: Listener, since: str) -> bool:
     """Whether this listener hears nothing of all that came after `since`: the stream ends without a word."""
     hub.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patience(5)):
         return [name async for name, *_ in hub.listen(listener, since)] == ["hello"]
 
 
@@ -75,7 +76,7 @@ async def test_a_member_who_sees_assigned_jobs_only_hears_of_those_only(hub: Hub
 
 
 async def test_who_leaves_a_team_hears_nothing_more_at_once(hub: Hub) -> None:
-    async with asyncio.timeout(5), aclosing(hub.listen(TEAM, None)) as stream:
+    async with asyncio.timeout(patience(5)), aclosing(hub.listen(TEAM, None)) as stream:
         assert (await anext(stream))[0] == "hello"
         await change_the_team(hub, version=2)
         await tell(hub, REPLIED)
@@ -86,7 +87,7 @@ async def test_who_leaves_a_team_hears_nothing_more_at_once(hub: Hub) -> None:
 async def test_who_is_let_in_after_the_change_stays(hub: Hub) -> None:
     await change_the_team(hub, version=2)
     knows = Listener(tenants=((MemberTenant(PARTNER_ID), 2),))
-    async with asyncio.timeout(5), aclosing(hub.listen(knows, None)) as stream:
+    async with asyncio.timeout(patience(5)), aclosing(hub.listen(knows, None)) as stream:
         assert (await anext(stream))[0] == "hello"
         await tell(hub, REPLIED)
         assert (await anext(stream))[0] == "job"
@@ -107,7 +108,7 @@ async def change_the_team(hub: Hub, version: int) -> None:
 
 async def test_a_new_page_is_greeted_and_hears_what_comes_from_now_on(hub: Hub) -> None:
     await tell(hub, OPENED)
-    async with asyncio.timeout(5), aclosing(hub.listen(TEAM, None)) as stream:
+    async with asyncio.timeout(patience(5)), aclosing(hub.listen(TEAM, None)) as stream:
         assert (await anext(stream))[0] == "hello"
         await tell(hub, REPLIED)
         name, _, news = await anext(stream)
@@ -139,7 +140,7 @@ async def test_a_page_that_reads_too_slowly_is_told_to_load_again_and_goes_on(
 ) -> None:
     monkeypatch.setattr(live, "REMEMBERED", 2)
     small = Hub(Metrics("tests"), asyncio.Event())
-    async with asyncio.timeout(5), aclosing(small.listen(TEAM, None)) as stream:
+    async with asyncio.timeout(patience(5)), aclosing(small.listen(TEAM, None)) as stream:
         assert (await anext(stream))[0] == "hello"
         await tell(small, OPENED, REPLIED, COMMENT)
         name, cursor, _ = await anext(stream)
@@ -155,7 +156,7 @@ async def test_a_stream_ends_after_some_minutes_whatever_there_is_to_tell(
     """Who has left the team meanwhile has to ask again, and is not let in."""
     time = 0.0
     monkeypatch.setattr(live, "monotonic", lambda: time)
-    async with asyncio.timeout(5), aclosing(hub.listen(TEAM, None)) as stream:
+    async with asyncio.timeout(patience(5)), aclosing(hub.listen(TEAM, None)) as stream:
         assert (await anext(stream))[0] == "hello"
         time = live.STREAM_SECONDS - 1
         await tell(hub, OPENED)
@@ -212,5 +213,5 @@ async def test_the_merchant_hears_of_a_direct_job_without_learning_that_it_was_o
 
 async def test_a_stopping_process_lets_its_listeners_go(hub: Hub) -> None:
     hub.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patience(5)):
         assert [name async for name, *_ in hub.listen(TEAM, None)] == ["hello"]

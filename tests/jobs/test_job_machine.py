@@ -2,11 +2,13 @@
 states that no way may lead to.
 """
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import bson
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -70,7 +72,8 @@ from tests.builders import (
 )
 from tests.jobs.rules import OF_JOBS
 
-RUNS, STEPS = 2_000, 40
+RUNS, STEPS = int(os.environ.get("JOBWIRE_JOB_RUNS", "500")), 40
+"""More: `JOBWIRE_JOB_RUNS=5000 pytest tests/jobs/test_job_machine.py`."""
 
 anybody = st.sampled_from([BY_PARTNER, BY_MERCHANT, BY_SYSTEM, BY_OTHER_PARTNER, BY_OTHER_MERCHANT])
 partner, merchant, system = st.just(BY_PARTNER), st.just(BY_MERCHANT), st.just(BY_SYSTEM)
@@ -533,4 +536,4 @@ class JobMachine(RuleBasedStateMachine):
 JobMachine.TestCase.settings = settings(
     max_examples=RUNS, stateful_step_count=STEPS, deadline=None, derandomize=True, database=None
 )
-TestAnythingCanHappenToAJob = JobMachine.TestCase
+TestAnythingCanHappenToAJob = pytest.mark.slow(JobMachine.TestCase)

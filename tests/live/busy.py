@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deploy.journey import Journey, Person, _expected
+from deploy.journey import PATIENCE_SECONDS, Journey, Person, _expected
 
 PLAN = ("plan.txt", b"First the texts, then the photos.\n", "text/plain")
 
@@ -35,7 +35,7 @@ class BusyDays(Journey):
         async with self._step("A team changes: invited, promoted, removed, renamed, away"):
             await self._team(self._owner_of_many())
         async with self._step("What nobody answers expires"):
-            await self._until_status(c, job_c, "expired", self.window_seconds + 30)
+            await self._until_status(c, job_c, "expired", self.window_seconds + PATIENCE_SECONDS)
         self.signed_in, self.job_id = a, job_a
 
     async def _talk(self, a: Person, job_id: str, merchant: Person) -> None:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.cli.up import SHORT_WINDOW
+from deploy.cli.up import short_window, window_seconds
 from deploy.local.fleet import DEFAULT_PORTS, Fleet
 from deploy.local.parts import HOST
 from deploy.local.stack import Endpoints
@@ -33,6 +33,7 @@ class Jobwire:
     log: Log
     mongo: Mongo
     settings: Settings
+    window_seconds: int
 
     def database(self, service: str) -> Database:
         return self.mongo.database(self.settings.database(service))
@@ -62,12 +63,13 @@ async def jobwire(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) 
     settings = settings_for(servers, new_namespace())
     logs: Path = tmp_path_factory.mktemp("fleet")
     await provision(settings)
-    fleet = Fleet(environ_of(settings, **SHORT_WINDOW), logs, ports=FREE_PORTS)
+    window = window_seconds()
+    fleet = Fleet(environ_of(settings, **short_window(window)), logs, ports=FREE_PORTS)
     mongo = Mongo.connect(servers.mongodb_uri)
     async with log_of(settings) as log:
         try:
             await fleet.start()
-            running = Jobwire(fleet, log, mongo, settings)
+            running = Jobwire(fleet, log, mongo, settings, window)
             partners = await seed(settings)
             await until(lambda: _known(running, partners), 60, "the market is known everywhere")
             yield running

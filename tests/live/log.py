@@ -1,10 +1,9 @@
 """Kafka as a test looks at it: what was put where, what is there, how far a group has come."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -14,6 +13,7 @@ from shared.contracts.codec import encode
 from shared.publisher import key_of
 from shared.settings import Settings
 from shared.topics import SERVICES, dead_letters_of
+from tests.patience import until as until  # noqa: PLC0414 - who looks at the log waits for it
 
 MIB = 1024 * 1024
 
@@ -32,21 +32,16 @@ def put(record: Record, partition: int | None = None) -> Put:
     return Put(key_of(record.subject), encode(record), partition=partition)
 
 
-async def until(condition: Callable[[], Awaitable[object]], within: float = 30.0, what: str = "it") -> None:
-    """Wait for a condition. Raises AssertionError with `what` when it does not come to hold."""
-    gives_up_at = monotonic() + within
-    while not await condition():
-        assert monotonic() < gives_up_at, f"Waited {within:g} s in vain until {what}."
-        await asyncio.sleep(0.03)
-
-
 class Log:
     """The topics of one namespace, by their names in the table."""
 
-    def __init__(self, settings: Settings, producer: AIOKafkaProducer, admin: AIOKafkaAdminClient) -> None:
+    def __init__(
+        self, settings: Settings, producer: AIOKafkaProducer, admin: AIOKafkaAdminClient, reader: AIOKafkaConsumer
+    ) -> None:
         self.settings = settings
         self.admin = admin
         self._producer = producer
+        self._reader = reader
 
     async def put(self, topic: str, records: Sequence[Put]) -> list[tuple[int, int]]:
         """Partition and offset of each, in order."""
@@ -88,15 +83,9 @@ class Log:
 
     async def ends(self, topic: str) -> dict[int, int]:
         """The end offset of each partition that is not empty."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap_servers)
-        await consumer.start()
-        try:
-            partitions = [TopicPartition(self.settings.named(topic), n) for n in range(self.settings.partitions)]
-            return {
-                partition.partition: end for partition, end in (await consumer.end_offsets(partitions)).items() if end
-            }
-        finally:
-            await consumer.stop()
+        partitions = [TopicPartition(self.settings.named(topic), n) for n in range(self.settings.partitions)]
+        ends = await self._reader.end_offsets(partitions)
+        return {partition.partition: end for partition, end in ends.items() if end}
 
     async def committed(self, group: str) -> dict[str, dict[int, int]]:
         """Topic (by its name on the broker) to the committed offset of each of its partitions."""
@@ -122,11 +111,14 @@ async def log_of(settings: Settings) -> AsyncIterator[Log]:
         compression_type="lz4",
     )
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    reader = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers)
     await producer.start()
     await admin.start()
+    await reader.start()
     try:
-        yield Log(settings, producer, admin)
+        yield Log(settings, producer, admin, reader)
     finally:
+        await reader.stop()
         await producer.stop()
         await admin.close()
 

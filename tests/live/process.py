@@ -9,13 +9,14 @@ import httpx2
 
 from deploy.local.parts import HOST, choose_port
 from deploy.local.processes import ManagedProcess
+from tests.patience import patience
 
 _ROOT = Path(__file__).parents[2]
 
 
 def plain_http() -> httpx2.AsyncClient:
     """A client for our own ports: reading the machine's certificates would take longer than most calls."""
-    return httpx2.AsyncClient(verify=False, timeout=10)
+    return httpx2.AsyncClient(verify=False, timeout=patience(10))
 
 
 class ServiceProcess:
@@ -39,9 +40,9 @@ class ServiceProcess:
 
     async def start_and_be_ready(self) -> None:
         await self.start()
-        await self.process.wait_ready(self.ready, within=90)
+        await self.process.wait_ready(self.ready, within=patience(90))
 
-    async def stop(self, grace: float = 30.0) -> int | None:
+    async def stop(self, grace: float = patience(30)) -> int | None:
         """SIGTERM; the status it ended with, negative when it had to be killed."""
         await self.process.stop(grace)
         return self.process.returncode
@@ -50,7 +51,7 @@ class ServiceProcess:
         """Status and body of /health/live or /health/ready; None while nobody listens."""
         try:
             async with plain_http() as client:
-                response = await client.get(f"http://{HOST}:{self.port}/health/{which}", timeout=5)
+                response = await client.get(f"http://{HOST}:{self.port}/health/{which}")
         except httpx2.HTTPError:
             return None
         return response.status_code, response.json()

@@ -18,12 +18,13 @@ from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES
 from tests.builders import BY_PARTNER, NOW, PARTNER_ID, a_creation
 from tests.live.log import Log, log_of, put, until
 from tests.live.process import ServiceProcess
+from tests.patience import patience
 from tests.servers import environ_of
 
 JOBS = 30
 IN_FLIGHT = 600
 """Commands that wait for their answer at any time: enough to be busy, few enough to end soon."""
-GRACE = 25.0
+GRACE = patience(25)
 """The drain (20 s by default) and something for the rest; compose and Kubernetes get more."""
 
 

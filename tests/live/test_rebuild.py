@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from deploy.cli.up import SHORT_WINDOW, WINDOW_SECONDS
+from deploy.cli.up import short_window, window_seconds
 from deploy.groups import Groups
 from deploy.local.fleet import DEFAULT_PORTS, Fleet
 from deploy.local.stack import Endpoints
@@ -54,6 +54,7 @@ class Desk:
     environ: Mapping[str, str]
     database: Database
     groups: Groups
+    window_seconds: int
 
     async def caught_up(self) -> bool:
         """Whether the gateway has committed everything that its read models come from."""
@@ -93,14 +94,15 @@ class Desk:
 @pytest_asyncio.fixture(scope="module")
 async def desk(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     settings = settings_for(servers, new_namespace())
-    environ = environ_of(settings, **SHORT_WINDOW, **ONE_WAVE)
+    window = window_seconds()
+    environ = environ_of(settings, **short_window(window), **ONE_WAVE)
     await provision(settings)
     fleet = Fleet(environ, tmp_path_factory.mktemp("fleet"), ports=dict.fromkeys(DEFAULT_PORTS, 0))
     mongo = Mongo.connect(servers.mongodb_uri)
     try:
         async with Groups(settings) as groups:
             await fleet.start()
-            desk = Desk(fleet, settings, environ, mongo.database(settings.database("gateway")), groups)
+            desk = Desk(fleet, settings, environ, mongo.database(settings.database("gateway")), groups, window)
             await seed(settings)
             await until(desk.all_caught_up, 60, "the market is known everywhere")
             yield desk
@@ -116,7 +118,14 @@ async def test_the_read_models_built_anew_equal_those_before_and_the_rest_is_unt
     if servers.mail_api_url is None:
         pytest.skip("SMTP_URL is set and MAIL_API_URL is not: nobody can read the mails.")
     urls, fleet = desk.fleet.urls, desk.fleet
-    days = BusyDays(urls.gateway, urls.leads, servers.mail_api_url, WINDOW_SECONDS, platform=servers.platform_url)
+    days = BusyDays(
+        urls.gateway,
+        urls.leads,
+        servers.mail_api_url,
+        desk.window_seconds,
+        platform=servers.platform_url,
+        typing_seconds=0.0,
+    )
     await days.run()
     await until(desk.at_rest, 90, "everything has come to rest")
     before, kept, seen = await desk.dumped(READ), await desk.dumped(KEPT), await _seen(days)

@@ -25,6 +25,7 @@ from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, MAILS
 from tests.builders import a_command
 from tests.live.log import Put, headers_of, log_of, put, until
+from tests.patience import patience
 
 GROUP = "jobs"
 Handle = Callable[[Sequence[Received]], Awaitable[None]]
@@ -201,7 +202,7 @@ class TestListener:
             await log.put(JOB_COMMANDS.name, commands(1))
             await until(lambda: _true(running == 1), what="the first has it")
             async with default(topics, slow, name="a", **options):
-                await asyncio.wait_for(together.wait(), 15)
+                await asyncio.wait_for(together.wait(), patience(15))
 
     async def test_ours_lets_the_first_finish(self, topics: Settings) -> None:
         seen, done = Starts(), asyncio.Event()
@@ -302,13 +303,13 @@ class TestPatientConsumer:
     ) -> None:
         polls = _watch_polls(monkeypatch, AIOKafkaConsumer)
         async with default(topics, Starts().default, batch=True):
-            await until(lambda: _true(polls.count(0) >= 2), 5, "it has polled in vain")
+            await until(lambda: _true(polls.count(0) >= 2), what="it has polled in vain")
 
     async def test_ours_comes_back_with_records_only(self, topics: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         polls, seen = _watch_polls(monkeypatch, PatientConsumer), Starts()
         inner = _watch_polls(monkeypatch, AIOKafkaConsumer)
         async with log_of(topics) as log, ours(topics, seen.ours):
-            await until(lambda: _true(inner.count(0) >= 2), 5, "it has been idle")
+            await until(lambda: _true(inner.count(0) >= 2), what="it has been idle")
             await log.put(JOB_COMMANDS.name, commands(1))
             await seen.are(0)
         assert set(polls) == {1}

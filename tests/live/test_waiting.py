@@ -33,6 +33,7 @@ from shared.topics import JOB_COMMANDS, REPLIES, SERVICES
 from tests.live.log import Log, log_of, put, until
 from tests.live.process import ServiceProcess
 from tests.live.test_draining import create_job
+from tests.patience import patience
 from tests.servers import environ_of
 
 
@@ -111,10 +112,10 @@ async def test_a_consumer_whose_coordination_has_died_turns_liveness_red(
         assert (await client.get("/health/live")).status_code == 200
         subscription = process._subscriptions[0]
         subscription.subscriber.consumer._coordinator._coordination_task.cancel()
-        await until(lambda: _status(client, 503), 5, "liveness is red")
+        await until(lambda: _status(client, 503), what="liveness is red")
         answer = (await client.get("/health/live")).json()
         assert "aiokafka's coordination has ended" in answer["failures"][0], answer
-        await asyncio.wait_for(left.wait(), 5)  # and the process leaves, so that another is started
+        await asyncio.wait_for(left.wait(), patience(5))  # and the process leaves, so that another is started
 
 
 async def test_a_producer_that_is_wedged_behind_http_says_to_try_again_and_its_process_is_replaced(

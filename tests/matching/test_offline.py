@@ -25,6 +25,8 @@ from shared.topics import MATCHES
 from tests.builders import HOUR, NOW, REQUEST_ID, a_partner, a_request, an_event, an_offer
 from tests.matching.town import EXPIRES, REPLIES, Town
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 OTHERS = Weights(
     name="others", priorities=0.05, chance=0.7, answers=0.05, fit=0.05, craft=0.05, language=0.05, share=0.05

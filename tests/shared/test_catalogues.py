@@ -1,6 +1,7 @@
 """The catalogues say everything that the code and the templates say, completely and with the same placeholders."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ TRANSLATED = [locale for locale in Locale if locale is not Locale.EN]
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
+@cache
 def used() -> dict[str | tuple[str, ...], str]:
     """Every message in the sources, and a file that uses it."""
     with (ROOT / "babel.cfg").open() as file:

@@ -75,6 +75,7 @@ async def test_a_record_of_two_mebibytes_fits(tmp_path: Path) -> None:
         await kafka.stop()
 
 
+@pytest.mark.processes
 async def test_without_a_java_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(java, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -82,6 +83,7 @@ async def test_without_a_java_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch
         await EmbeddedKafka(tmp_path).start()
 
 
+@pytest.mark.processes
 def test_a_java_on_the_path_must_be_new_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "java"
     monkeypatch.setattr(java, "find_spec", lambda name: None)

@@ -12,6 +12,8 @@ import pytest
 from deploy.local.mailbox import Mail, Mailbox
 from deploy.local.stack import MailCatcher
 
+pytestmark = pytest.mark.processes
+
 HOSTILE = "<script>alert('stolen')</script>"
 
 

@@ -72,6 +72,7 @@ async def test_without_a_mongod_it_says_what_to_do(monkeypatch: pytest.MonkeyPat
         await EmbeddedMongo(tmp_path).start()
 
 
+@pytest.mark.processes
 async def test_an_old_openssl_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "mongod"
     program.write_text("#!/bin/sh\necho 'mongod: error while loading shared libraries: libssl.so.3' >&2\nexit 127\n")

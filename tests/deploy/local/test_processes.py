@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.processes import ManagedProcess, ProcessFailed
+from tests.patience import patience
+
+pytestmark = pytest.mark.processes
 
 SLEEPER = [sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"]
 STUBBORN = [
@@ -45,7 +48,7 @@ async def gone(pid: int) -> None:
     fd = os.pidfd_open(pid)
     asyncio.get_running_loop().add_reader(fd, ended.set)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience(10)):
             await ended.wait()
     finally:
         asyncio.get_running_loop().remove_reader(fd)
@@ -83,7 +86,7 @@ async def test_a_child_that_ends_at_sigterm_is_stopped_politely(tmp_path: Path) 
 async def test_a_child_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
     child = process(STUBBORN, tmp_path)
     await child.start()
-    await child.wait_ready(lambda: has_said_up(child), within=10)
+    await child.wait_ready(lambda: has_said_up(child), within=patience(10))
     await child.stop(grace=0.05)
     assert child.returncode == -signal.SIGKILL
 
@@ -102,7 +105,7 @@ async def test_waiting_for_a_child_that_dies_says_why(tmp_path: Path) -> None:
     child = process([sys.executable, "-c", "raise SystemExit('no such database')"], tmp_path)
     await child.start()
     with pytest.raises(ProcessFailed, match=r"ended with exit code 1(.|\n)*no such database"):
-        await child.wait_ready(lambda: asyncio.sleep(0, result=False), within=10)
+        await child.wait_ready(lambda: asyncio.sleep(0, result=False), within=patience(10))
 
 
 async def test_waiting_for_a_child_that_is_never_ready_has_an_end(tmp_path: Path) -> None:

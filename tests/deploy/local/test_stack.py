@@ -12,6 +12,7 @@ import pytest
 from deploy.local.datalock import DataLock
 from deploy.local.parts import PartUnavailable, choose_port, listens
 from deploy.local.stack import ANY_PORTS, Endpoints, LocalStack, Ports
+from tests.patience import patience
 
 ELSEWHERE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9092",
@@ -101,6 +102,7 @@ async def test_a_folder_belongs_to_one_stack_at_a_time(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.processes
 async def test_the_lock_is_waited_for_while_a_dead_owners_children_end(tmp_path: Path) -> None:
     script = "import sys, time; sys.stdin.read()"
     lock = DataLock(tmp_path)
@@ -118,7 +120,7 @@ async def test_the_lock_is_waited_for_while_a_dead_owners_children_end(tmp_path:
     assert not done
     assert heir.stdin
     heir.stdin.close()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, patience(5))
     await heir.wait()
 
 
