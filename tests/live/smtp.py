@@ -38,14 +38,15 @@ class Server:
     them that the sender was told of.
     """
 
-    def __init__(self, patience: float = 0.2) -> None:
+    def __init__(self) -> None:
         self.port = choose_port("SMTP", 0, "")
         self.taken: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.tried: Counter[str] = Counter()
         self.on_the_wire = asyncio.Event()
         """Set while a mail has arrived whole and its sender waits for the answer."""
-        self._patience = patience
+        self.hurries = asyncio.Event()
+        """Until it is set, whoever is treated as `SLOW` waits: so a test decides how long the server is slow."""
 
     @property
     def url(self) -> str:
@@ -67,7 +68,7 @@ class Server:
     async def handle_RCPT(self, server: SMTP, _session: Any, envelope: Envelope, address: str, _options: Any) -> str:  # noqa: N802 - aiosmtpd's name
         self.tried[address] += 1
         if self.manner(address, Manner.SLOW):
-            await asyncio.sleep(self._patience)
+            await self.hurries.wait()
         if self.manner(address, Manner.BUSY_AT_RCPT):
             return "451 4.7.1 Come again"
         if self.manner(address, Manner.NOBODY):
@@ -88,7 +89,7 @@ class Server:
             server.transport.abort()
             return OK
         self.on_the_wire.set()
-        await asyncio.sleep(self._patience if self.manner(recipient, Manner.SLOW) else 0.005)
+        await asyncio.sleep(0.005)
         self.on_the_wire.clear()
         self.answered[recipient] += 1
         return OK

@@ -66,6 +66,7 @@ async def test_no_mail_is_lost_and_none_sent_twice_whatever_the_server_does(topi
                 await ask_for_mails(log, addresses[half:])
                 await until(lambda: heard_all(log), 30, "the consumers are not behind while the server is slow")
                 unsent = await database["mails"].count_documents(WAITING)
+                server.hurries.set()
                 await until(lambda: nothing_waits(database), 180, "every mail has come to an end")
             await until(lambda: told_all(log, len(addresses)), 30, "every end is told")
             states = await states_of(database)

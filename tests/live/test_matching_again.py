@@ -134,7 +134,8 @@ class Told:
 
 @asynccontextmanager
 async def matching(settings: Settings, folder: Path) -> AsyncIterator[Told]:
-    process = ServiceProcess("matching", {**environ_of(settings), **ONE_WAVE}, folder)
+    environ = {**environ_of(settings), **ONE_WAVE}
+    process = ServiceProcess("matching", environ, folder, module="tests.chaos.impatient_matching")
     async with log_of(settings) as log:
         await process.start_and_be_ready()
         try:

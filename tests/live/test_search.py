@@ -13,7 +13,7 @@ from shared.tokens import terms_of
 from tests.builders import PARTNER_ID
 from tests.gateway.searching import OTHER_ID, Desk, a_query, brute_force, stories
 
-JOBS, QUERIES = 300, 50
+JOBS, QUERIES = 300, 20
 UNBOUNDED = ["[MinKey, MaxKey]"]
 
 
