@@ -5,7 +5,7 @@ shows what each is for.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -30,6 +30,7 @@ from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.records import RawRecord
 from shared.settings import Settings
+from shared.tail import TailConsumer
 from shared.topics import MAX_MESSAGE_BYTES, WrongPartitions
 
 log = get_logger(__name__)
@@ -229,10 +230,16 @@ class Subscription(ConsumerRebalanceListener):
         partitions = list(client.assignment())
         ends = await client.end_offsets(partitions)
         starts = {partition: await client.position(partition) for partition in partitions}
+        self._say_where_it_begins(starts)
         while any(max(self._done.get(partition, 0), starts[partition]) < ends[partition] for partition in partitions):
             if self.consumer.failure:
                 raise RuntimeError(self.consumer.failure)
             await asyncio.sleep(0.02)
+
+    def _say_where_it_begins(self, starts: Mapping[TopicPartition, int]) -> None:
+        if isinstance(self.consumer, TailConsumer):
+            names = {self._settings.named(topic): topic for topic in self.consumer.topics}
+            self.consumer.begun({(names[one.topic], one.partition): offset for one, offset in starts.items()})
 
     def dead(self) -> str | None:
         """Why this subscription will never move again, if so. FastStream's own ping stays green with a dead

@@ -73,6 +73,13 @@ class Metrics:
         )
         self.market = Gauge("jobwire_market_partners", "Partners that matching can choose from.", registry=r)
         self.sse_clients = Gauge("jobwire_sse_clients", "Open live connections.", registry=r)
+        self.sse_resets = Counter(
+            "jobwire_sse_resets_total",
+            "Live connections that were told to load again: slow (it reads too slowly), cursor (away too long, or this "
+            "replica knows too little), log (the topic was made anew).",
+            ["reason"],
+            registry=r,
+        )
         self.timers_late_seconds = Gauge(
             "jobwire_timers_late_seconds", "Age of the oldest timer that is due and not yet handled.", registry=r
         )

@@ -21,6 +21,7 @@ from shared.parking import COLLECTION, MongoParking
 from shared.publisher import Publisher
 from shared.settings import Settings
 from shared.store import MongoAggregateStore
+from shared.tail import Begun, TailConsumer
 from shared.timers import Telling, Timers
 from shared.topics import REPLIES, Topic
 
@@ -69,19 +70,22 @@ class Service:
         parking = MongoParking(self.database[COLLECTION], group)
         if not everyone:
             self.prepares(parking.prepare)
-        consumer = Consumer(
-            self.name,
-            group,
-            topics,
-            handler,
-            publisher=self.publisher,
-            metrics=self.metrics,
-            clock=self.clock,
-            everyone=everyone,
-            parking=parking,
-            prove=self._write_something,
-        )
+        edges = self._edges()
+        consumer = Consumer(self.name, group, topics, handler, everyone=everyone, parking=parking, **edges)
         self.hearings.append(Hearing(consumer, everyone, from_start))
+
+    def follows(self, group: str, topics: Sequence[Topic], handler: Handler, begun: Begun) -> None:
+        """Feed `handler` in every replica from now on; `begun` is told what offsets that is."""
+        consumer = TailConsumer(self.name, group, topics, handler, everyone=True, begun=begun, **self._edges())
+        self.hearings.append(Hearing(consumer, everyone=True, from_start=False))
+
+    def _edges(self) -> dict[str, Any]:
+        return {
+            "publisher": self.publisher,
+            "metrics": self.metrics,
+            "clock": self.clock,
+            "prove": self._write_something,
+        }
 
     def inspects(self, group: str, topics: Sequence[Topic]) -> None:
         """Only put aside what cannot be read: for topics that nobody else hears as a group."""

@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     """Sent to the platform as a bearer token, when there is one."""
     platform_ask_again_seconds: float = Field(30.0, gt=0)
     """How long to wait before asking again about a request that the platform has not decided yet."""
+    platform_workers: int = Field(4, ge=1)
+    """Calls of the platform that one process makes at the same time. Those of one job still come one after another."""
+
+    live_streams: int = Field(10_000, ge=1)
+    """Open event streams of one gateway process. Each takes a connection and some 50 KiB."""
+    live_streams_per_session: int = Field(10, ge=1)
 
     batch_size: int = Field(256, ge=1, le=256)
     """Records per loop. Never more than the ring of remembered commands (`shared.aggregate.RING`)."""

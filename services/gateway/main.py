@@ -6,7 +6,7 @@ from services.gateway.accounts import Accounts
 from services.gateway.api.app import Parts, dashboard
 from services.gateway.attachments import Attachments
 from services.gateway.choices import Choices
-from services.gateway.live import Hub
+from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.partner import decide, evolve
 from services.gateway.read.inbox import Inbox
@@ -44,8 +44,8 @@ def build(service: Service) -> FastAPI:
     service.owns(PARTNER)
     read_models(service)
     service.inspects("gateway.unreadable-replies", [REPLIES])
-    hub = Hub(service.metrics, service.stopping)
-    service.hears("gateway.live", [JOB_EVENTS, PARTNERS], hub.on_news, everyone=True, from_start=False)
+    hub = Hub(service.metrics, service.stopping, settings)
+    service.follows("gateway.live", [JOB_EVENTS, PARTNERS], hub.on_news, hub.begin)
 
     accounts = Accounts(database, Links(settings), service.publisher, clock, settings)
     reading, files = Reading(database), GridFiles(database, "attachments", clock)

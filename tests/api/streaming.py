@@ -47,7 +47,7 @@ class Stream:
         events = [event.splitlines() for event in self.text.split("\n\n") if event]
         blocks = [dict(line.split(": ", 1) for line in event) for event in events]
         assert [block["event"] for block in blocks[:1]] == ["hello"]
-        return [json.loads(block["data"]) for block in blocks if block["event"] == "job"]
+        return [json.loads(block["data"]) for block in blocks if block.get("event") == "job"]
 
     async def _received(self, message: Any) -> None:
         self.status = message.get("status", self.status)

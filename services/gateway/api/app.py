@@ -21,7 +21,7 @@ from services.gateway.api.team import team_api
 from services.gateway.attachments import Attachments
 from services.gateway.choices import Choices
 from services.gateway.joining import Joining
-from services.gateway.live import Hub
+from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.operators import Operators
 from services.gateway.pages import pages

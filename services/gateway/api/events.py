@@ -1,14 +1,15 @@
 """Server-sent events. Each names a job and its new version; the page fetches what it shows."""
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Depends, Header, Response
 
-from services.gateway.api.answers import SESSION
-from services.gateway.live import Hub, Listener
+from services.gateway.api.answers import OFTEN, SESSION
+from services.gateway.api.event_stream import EventStream
+from services.gateway.live.hub import Hub
+from services.gateway.live.news import Listener
+from services.gateway.live.stream import Stream
 from services.gateway.read.tenants import member_tenant
 from services.gateway.signed_in import SignedIn
 
@@ -16,21 +17,22 @@ from services.gateway.signed_in import SignedIn
 def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["live"])
 
-    @router.get("/events", response_class=EventSourceResponse, responses=SESSION)
+    @router.get("/events", status_code=200, response_class=EventStream, responses={**SESSION, **OFTEN})
     async def events(
+        token: Annotated[str, Depends(signed_in.token)],
         who: Annotated[Any, Depends(signed_in.somebody)],
-        last_event_id: Annotated[str | None, Header(max_length=100)] = None,
-    ) -> AsyncIterator[ServerSentEvent]:
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> Response:
         """`hello` when connected, `job` for each change you may know of, `reset` when something was missed: load
-        again.
+        again. Send the id of the last event as `Last-Event-ID` when you connect again; wait as long as `retry` says.
         """
         memberships, merchant = who
         listener = Listener(
             tenants=tuple((member_tenant(one), one.partner.version) for one in memberships),
             merchant_id=merchant.merchant_id if merchant else None,
         )
-        async with aclosing(hub.listen(listener, last_event_id)) as news:
-            async for name, cursor, data in news:
-                yield ServerSentEvent(event=name, id=cursor, data=data)
+        session = sha256(token.encode()).hexdigest()
+        hub.admit(session)
+        return EventStream(hub, Stream(listener, session), last_event_id)
 
     return router
