@@ -26,7 +26,7 @@ def backlog(commands: int, jobs: int, partner_ids: Sequence[UUID] = ()) -> list[
     """`jobs` creations, then messages from both sides, round and round: a batch meets each job about once. The jobs are
     those of `partner_ids` in turn, or each of a partner of its own.
     """
-    parties = [_Parties(partner_ids[number % len(partner_ids)] if partner_ids else None) for number in range(jobs)]
+    parties = [Parties(partner_ids[number % len(partner_ids)] if partner_ids else None) for number in range(jobs)]
     orders = [(one.job_id, one.creation()) for one in parties]
     for number in range(commands - jobs):
         one = parties[number % jobs]
@@ -40,7 +40,7 @@ def backlog(commands: int, jobs: int, partner_ids: Sequence[UUID] = ()) -> list[
 
 def create_job(partner_id: UUID) -> tuple[UUID, Outgoing]:
     """One new job at this partner: its id and the command that creates it."""
-    one = _Parties(partner_id)
+    one = Parties(partner_id)
     record = command(one.creation(), one.job_id, source="bench", time=datetime.now(UTC))
     return one.job_id, outgoing(JOB_COMMANDS.name, record)
 
@@ -70,7 +70,9 @@ async def publish(settings: Settings, records: list[Outgoing]) -> None:
         await publisher.stop()
 
 
-class _Parties:
+class Parties:
+    """A merchant, a partner, and what they say to each other about one job."""
+
     def __init__(self, partner_id: UUID | None = None) -> None:
         self._request_id, self._partner_id = uuid4(), partner_id or uuid4()
         self._email = "mia@kettle-thread.example"
