@@ -56,7 +56,8 @@ def build(service: Service) -> None:
     platform = HttpPlatform(settings.platform_url, settings.platform_token)
     again = settings.platform_ask_again_seconds
     caller = PlatformCalls(calls, platform, service.publisher, service.clock, again, service.stopping)
-    service.repeats("platform", caller.tick, every=0.5)
+    for number in range(1, settings.platform_workers + 1):
+        service.repeats(f"platform-{number}", caller.tick, every=0.5)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from deploy.local.platform import Platform as StandIn
 from deploy.local.platform import app
-from services.jobs.main import JOB
+from services.jobs.main import JOB, build
 from services.jobs.platform import AccessRequest, HttpPlatform, PlatformAnswer
 from services.jobs.platform_calls import COLLECTION, KEPT, LEASE_SECONDS, Calls, PlatformCalls, retry_delay
 from shared.aggregate import AggregateLoop
@@ -40,9 +40,12 @@ from shared.metrics import Metrics
 from shared.mongo import Database
 from shared.publisher import Headers, Outgoing, outgoing
 from shared.records import REPLAY_HEADER, Received
+from shared.service import Service
+from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES
 from tests.builders import BY_MERCHANT, BY_PARTNER, BY_SYSTEM, JOB_ID, a_command, a_creation, received
 from tests.fakes import Group, ManualClock, MemoryLog, MemoryPublisher
+from tests.flow.world import Quiet
 from tests.memory_mongo import MemoryDatabase
 
 GRANTED, DENIED, PENDING = PlatformAnswer
@@ -506,6 +509,68 @@ async def test_two_workers_make_every_call_once(desk: Desk, workers: int) -> Non
     await desk.settle()
     assert len(desk.gate.calls) == len(desk.told()) == 1
     assert await desk.status() is AccessStatus.GRANTED
+
+
+async def test_a_process_asks_for_several_jobs_at_once_and_for_each_job_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A platform that takes its time for one store held up all others of the process."""
+    clock, log = ManualClock(), MemoryLog()
+    service = Quiet(
+        "jobs",
+        Settings(platform_workers=3),
+        publisher=MemoryPublisher(log),
+        database=MemoryDatabase(clock.now),
+        clock=clock,
+    )
+    build(service)
+    together, asked, under_way = asyncio.Barrier(3), [], set()
+
+    async def request(_platform: HttpPlatform, key: UUID, _access: AccessRequest) -> PlatformAnswer:
+        job_id = service.database[COLLECTION].documents[key]["job_id"]
+        assert job_id not in under_way
+        under_way.add(job_id)
+        async with asyncio.timeout(20):
+            await together.wait()
+        asked.append(key)
+        under_way.discard(job_id)
+        return DENIED
+
+    async def revoke(_platform: HttpPlatform, key: UUID) -> None:
+        assert key in asked, "The revoke has waited for the request before it."
+
+    monkeypatch.setattr(HttpPlatform, "request", request)
+    monkeypatch.setattr(HttpPlatform, "revoke", revoke)
+    for number in range(3):
+        await note_call(service, number, 1, "request")
+    workers = [work for name, work in service.tasks.items() if name.startswith("platform")]
+    assert len(workers) == 3
+    running = asyncio.gather(*[work() for work in workers])
+    while len(under_way) < 2:
+        await asyncio.sleep(0)
+    await note_call(service, 0, 2, "revoke")
+    await running
+    clock.move(timedelta(seconds=5))
+    await asyncio.gather(*[work() for work in workers])
+    assert {call["state"] for call in service.database[COLLECTION].documents.values()} == {"done"}
+
+
+async def note_call(service: Service, number: int, version: int, step: str) -> None:
+    call = {
+        "_id": derived_id("call", number, version),
+        "job_id": derived_id("job", number),
+        "version": version,
+        "step": step,
+        "store_url": STORE,
+        "permissions": ["themes"],
+        "days": 3,
+        "requested_at": service.clock.now(),
+        "correlation_id": JOB_ID,
+        "state": "waiting",
+        "attempts": 0,
+        "due_at": service.clock.now(),
+    }
+    await service.database[COLLECTION].insert_one(call)
 
 
 @pytest.mark.parametrize("late", [None, Transient("The answer was lost.")], ids=["granted", "away"])
