@@ -13,13 +13,13 @@ from shared.commands import Commander, Policy, Reaction
 from shared.consumer import Consumer, Handler, Received
 from shared.contracts.base import Message
 from shared.failures import is_transient
-from shared.lease import Lease
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.mongo import Database
 from shared.parking import COLLECTION, MongoParking
 from shared.publisher import Publisher
 from shared.settings import Settings
+from shared.shares import Sharing
 from shared.store import MongoAggregateStore
 from shared.tail import Begun, TailConsumer
 from shared.timers import Telling, Timers
@@ -114,7 +114,8 @@ class Service:
             aggregate.commands,
             collection,
             tell,
-            lease=Lease(self.database["leases"], "timers", seconds=10),
+            sharing=Sharing(self.database["leases"], f"timers of {aggregate.name}s"),
+            stopping=self.stopping,
             publisher=self.publisher,
             clock=self.clock,
             metrics=self.metrics,

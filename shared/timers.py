@@ -1,9 +1,10 @@
-"""Tells aggregates the time. A timer is a field beside the state; this scanner turns those that are due into commands
-on the aggregate's own door, so that whatever else is said to it and the clock meet in one partition, and the log's
-order decides.
+"""Tells aggregates the time. A timer is a field beside the state; the scanners turn those that are due into commands on
+the aggregate's own door, so that whatever else is said to it and the clock meet in one partition, and the log's order
+decides.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,13 +13,16 @@ from shared.clock import Clock
 from shared.commands import command
 from shared.contracts.base import Message, derived_id
 from shared.decisions import Timer
-from shared.lease import Lease
 from shared.metrics import Metrics
 from shared.mongo import Collection
 from shared.publisher import Outgoing, Publisher, outgoing
+from shared.shares import Share, Sharing
 from shared.topics import Topic
 
-AT_ONCE = 500
+AT_ONCE = 1_000
+"""Timers that one scanner has told and that are not handled yet: what people say waits behind no more than these."""
+PART = 250
+"""Timers whose commands are made without letting anybody else go on."""
 ASK_AGAIN_SECONDS = 30
 """A timer that is still due after this long is told again under a new id: the first telling may have been judged too
 early."""
@@ -33,14 +37,19 @@ def indexed(timer: Timer | None) -> dict[str, Any]:
 
 
 async def prepare(collection: Collection) -> None:
+    """An index that answers the scanners by itself, without reading documents of others' shares. The older index
+    `timers` is where scanners of earlier releases look; it may be dropped when none of them runs.
+    """
     await collection.create_index(
-        "timer.due_at", partialFilterExpression={"timer.due_at": {"$exists": True}}, name="timers"
+        [("timer.due_at", 1), ("_id", 1), ("timer.kind", 1)],
+        partialFilterExpression={"timer.due_at": {"$exists": True}},
+        name="timers-by-share",
     )
 
 
 class Timers:
-    """The scanner of one kind of aggregate. Any number of replicas may run it; the lease spares the duplicates, which
-    would be harmless.
+    """A scanner of one kind of aggregate. Any number of replicas run one, each for its share of the ids. While shares
+    move, a timer may be told by two, which is harmless: it is the same command.
     """
 
     def __init__(  # noqa: PLR0913 - the parts, named
@@ -50,7 +59,8 @@ class Timers:
         collection: Collection,
         tell: Telling,
         *,
-        lease: Lease,
+        sharing: Sharing,
+        stopping: asyncio.Event,
         publisher: Publisher,
         clock: Clock,
         metrics: Metrics,
@@ -59,25 +69,34 @@ class Timers:
         self._door = door
         self._collection = collection
         self._tell = tell
-        self._lease = lease
+        self._sharing = sharing
+        self._stopping = stopping
         self._publisher = publisher
         self._clock = clock
         self._metrics = metrics
-        self._told: dict[UUID, datetime] = {}
+        self._told: frozenset[UUID] = frozenset()
 
     async def tick(self) -> None:
-        """Tell every aggregate whose time has come, at most `AT_ONCE` of them, the longest overdue first."""
-        if not await self._lease.held():
-            return
-        now = self._clock.now()
-        due = {"timer.due_at": {"$lte": now}}
-        cursor = self._collection.find(due, {"timer": 1}).sort("timer.due_at", 1).limit(AT_ONCE)
-        timers = [(document["_id"], Timer(**document["timer"])) async for document in cursor]
+        """Tell every aggregate of this scanner's share whose time has come, the longest overdue first."""
+        while await self._page() and not self._stopping.is_set():
+            pass
+
+    async def _page(self) -> bool:
+        """Tell the next of them. Whether more are due than were looked at, and they keep being handled."""
+        share, now = await self._sharing.share(), self._clock.now()
+        timers = await self._due(share, now)
         self._metrics.timers_late_seconds.set((now - timers[0][1].due_at).total_seconds() if timers else 0)
         commands = {command_id_of(subject, timer, now): (subject, timer) for subject, timer in timers}
         fresh = [(command_id, *told) for command_id, told in commands.items() if command_id not in self._told]
-        await self._publisher.publish([self._record(*told, now) for told in fresh])
-        self._told = {command_id: self._told.get(command_id, now) for command_id in commands}
+        for start in range(0, len(fresh), PART):
+            await self._publisher.publish([self._record(*told, now) for told in fresh[start : start + PART]])
+        self._told = frozenset(commands)
+        return len(timers) == AT_ONCE and bool(fresh)
+
+    async def _due(self, share: Share, now: datetime) -> Sequence[tuple[UUID, Timer]]:
+        due = {"timer.due_at": {"$lte": now}, **share.query()}
+        cursor = self._collection.find(due, {"timer.due_at": 1, "timer.kind": 1}).sort("timer.due_at", 1).limit(AT_ONCE)
+        return [(one["_id"], Timer(one["timer"]["kind"], one["timer"]["due_at"])) async for one in cursor]
 
     def _record(self, command_id: UUID, subject: UUID, timer: Timer, now: datetime) -> Outgoing:
         record = command(self._tell(timer), subject, source=self._service, time=now, command_id=command_id)

@@ -174,20 +174,14 @@ class MemoryCollection:
             for stage in update:
                 (fields,) = (fields for name, fields in stage.items() if name == "$set")
                 values = {name: _value(expression, after, self._now()) for name, expression in fields.items()}
-                after |= {name: value for name, value in values.items() if value is not _MISSING}
+                for name, value in values.items():
+                    if value is not _MISSING:
+                        _put(after, name, value)
             return after
         for operator, fields in update.items():
             for name, value in fields.items():
-                if operator == "$set" or (operator == "$setOnInsert" and inserting):
-                    _put(after, name, value)
-                elif operator == "$inc":
-                    after[name] = after.get(name, 0) + value
-                elif operator == "$push" and value.get("$position") == 0:
-                    after[name] = [*value["$each"], *after.get(name, [])][: value["$slice"]]
-                elif operator == "$push":
-                    after[name] = [*after.get(name, []), *value["$each"]][value.get("$slice", 0) :]
-                elif operator != "$setOnInsert":
-                    raise NotImplementedError(operator)
+                if operator != "$setOnInsert" or inserting:
+                    _change(after, operator, name, value)
         return after
 
 
@@ -213,6 +207,31 @@ def _put(document: Document, path: str, value: Any) -> None:
         raise WriteError(f"Cannot create field {rest!r} in element {{{name}: {inside!r}}}", 28)
     document[name] = dict(inside)
     _put(document[name], rest, value)
+
+
+def _change(after: Document, operator: str, name: str, value: Any) -> None:
+    match operator:
+        case "$set" | "$setOnInsert":
+            _put(after, name, value)
+        case "$unset":
+            _remove(after, name)
+        case "$inc":
+            after[name] = after.get(name, 0) + value
+        case "$push" if value.get("$position") == 0:
+            after[name] = [*value["$each"], *after.get(name, [])][: value["$slice"]]
+        case "$push":
+            after[name] = [*after.get(name, []), *value["$each"]][value.get("$slice", 0) :]
+        case _:
+            raise NotImplementedError(operator)
+
+
+def _remove(document: Document, path: str) -> None:
+    name, _, rest = path.partition(".")
+    if rest and isinstance(document.get(name), dict):
+        document[name] = dict(document[name])
+        _remove(document[name], rest)
+    elif not rest:
+        document.pop(name, None)
 
 
 def _applies(query: Document, document: Document, now: datetime) -> bool:

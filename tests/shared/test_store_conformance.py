@@ -14,10 +14,10 @@ from services.notifications.outbox import Outbox
 from shared.clock import SystemClock
 from shared.contracts.base import derived_id
 from shared.contracts.jobs import Job, Status
-from shared.lease import Lease
 from shared.memory import MemoryAggregateStore
 from shared.progress import reporting_to
 from shared.projection import newer, once
+from shared.shares import Share, Sharing
 from shared.store import RING, AggregateStore, Change, Entry, LogPosition, MongoAggregateStore, Outcome, Stored
 from tests.builders import JOB_ID, NOW, a_job, a_partner, an_event, replied
 from tests.memory_mongo import MemoryDatabase
@@ -200,13 +200,18 @@ class ADatabase:
             await database["facts"].bulk_write([once("facts", JOB_ID, {"text": text}).operation], ordered=False)
         assert await database["facts"].find_one({"_id": JOB_ID}) == {"_id": JOB_ID, "text": "first"}
 
-    async def test_a_lease_has_one_holder_while_it_lasts(self, database: Any) -> None:
-        first, second = (Lease(database["leases"], "timers", seconds=60) for _ in range(2))
-        assert [await first.held(), await second.held(), await first.held()] == [True, False, True]
+    async def test_replicas_that_are_there_share_the_ids_among_them(self, database: Any) -> None:
+        first, second = (Sharing(database["leases"], "work", seconds=60) for _ in range(2))
+        assert await first.share() == Share(0, 1)
+        shares = [await one.share() for one in (second, first)]
+        assert sorted(shares) == [Share(0, 2), Share(1, 2)]
 
-    async def test_a_lease_that_ran_out_is_anybodys(self, database: Any) -> None:
-        first, second = Lease(database["leases"], "timers", seconds=-1), Lease(database["leases"], "timers", seconds=60)
-        assert [await first.held(), await second.held(), await first.held()] == [True, True, False]
+    async def test_a_replica_that_is_not_heard_of_any_more_has_no_share(self, database: Any) -> None:
+        first, second = Sharing(database["leases"], "work", seconds=-1), Sharing(database["leases"], "work", seconds=60)
+        await first.share()
+        assert await second.share() == Share(0, 1)
+        assert await first.share() in (Share(0, 2), Share(1, 2)), "It is back, and counts itself at least."
+        assert await second.share() == Share(0, 1)
 
     async def test_a_mail_that_is_wanted_twice_is_one_mail_for_one_worker(self, database: Any) -> None:
         ours, theirs, now = Outbox(database), Outbox(database), SystemClock().now()

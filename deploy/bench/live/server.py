@@ -4,6 +4,7 @@ port; a line `events per second, events` on its input makes it tell, and it answ
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -51,10 +52,10 @@ async def serve(way: str, listeners: int) -> None:
     app = indexed_app(hub) if isinstance(hub, Hub) else walking_app(hub)
     listening = socket.create_server((HOST, 0), backlog=4_096)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-    running = asyncio.create_task(server.serve([listening]))
+    running = asyncio.create_task(server.serve([listening]))  # noqa: F841, RUF006 - held until the end
     sys.stdout.write(f"{listening.getsockname()[1]}\n")
     sys.stdout.flush()
-    rate, count = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    rate, count = json.loads(await asyncio.to_thread(_said))
     news = list(events(count, listeners))
     memory = psutil.Process().memory_info().rss
     began, start, told_at = process_time(), monotonic(), []
@@ -62,11 +63,18 @@ async def serve(way: str, listeners: int) -> None:
         await asyncio.sleep(max(start + number / rate - monotonic(), 0))
         told_at.append(monotonic())
         await hub.on_news([one])
-    await asyncio.to_thread(sys.stdin.readline)  # all have heard, or nobody waits any more
+    await asyncio.to_thread(_said)  # all have heard, or nobody waits any more
     spent = {"seconds": process_time() - began, "told_at": told_at, "bytes": memory}
     sys.stdout.write(json.dumps(spent) + "\n")
     sys.stdout.flush()
-    running.cancel()
+    os._exit(0)  # not after thousands of streams have been told one by one
+
+
+def _said() -> str:
+    line = sys.stdin.readline()
+    if not line:
+        os._exit(1)  # whoever measures is gone
+    return line
 
 
 if __name__ == "__main__":
