@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     live_streams: int = Field(10_000, ge=1)
     """Open event streams of one gateway process. Each takes a connection and some 50 KiB."""
     live_streams_per_session: int = Field(10, ge=1)
+    """Of one signed-in session: its open pages."""
 
     batch_size: int = Field(256, ge=1, le=256)
     """Records per loop. Never more than the ring of remembered commands (`shared.aggregate.RING`)."""

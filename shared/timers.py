@@ -75,6 +75,8 @@ class Timers:
         self._clock = clock
         self._metrics = metrics
         self._told: frozenset[UUID] = frozenset()
+        self._untold: Share | None = None
+        """The share of the page that is being told, or could not be."""
 
     async def tick(self) -> None:
         """Tell every aggregate of this scanner's share whose time has come, the longest overdue first."""
@@ -83,14 +85,16 @@ class Timers:
 
     async def _page(self) -> bool:
         """Tell the next of them. Whether more are due than were looked at, and they keep being handled."""
-        share, now = await self._sharing.share(), self._clock.now()
+        # Who could not tell its last page tries again without being counted: the others take its share meanwhile.
+        self._untold = share = self._untold or await self._sharing.share()
+        now = self._clock.now()
         timers = await self._due(share, now)
         self._metrics.timers_late_seconds.set((now - timers[0][1].due_at).total_seconds() if timers else 0)
         commands = {command_id_of(subject, timer, now): (subject, timer) for subject, timer in timers}
         fresh = [(command_id, *told) for command_id, told in commands.items() if command_id not in self._told]
         for start in range(0, len(fresh), PART):
             await self._publisher.publish([self._record(*told, now) for told in fresh[start : start + PART]])
-        self._told = frozenset(commands)
+        self._told, self._untold = frozenset(commands), None
         return len(timers) == AT_ONCE and bool(fresh)
 
     async def _due(self, share: Share, now: datetime) -> Sequence[tuple[UUID, Timer]]:

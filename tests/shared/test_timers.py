@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.jobs.timers import told
 from shared import timers
 from shared.decisions import Timer
+from shared.failures import Transient
 from shared.metrics import Metrics
 from shared.mongo import CODEC, Database
 from shared.shares import Share, Sharing
@@ -154,6 +155,28 @@ async def test_a_replica_that_dies_leaves_its_share_to_the_others_by_the_databas
     await alive.tick()
     assert set(clockwork.told()) == set(ids)
     assert clockwork.database["leases"].documents["timers of jobs"]["until"].keys() == {alive._sharing._me}
+
+
+async def test_a_replica_that_cannot_tell_leaves_its_share_to_the_others(clockwork: Clockwork) -> None:
+    """It lives, and renewed the lease that it could do nothing with."""
+    ids = await clockwork.due(50)
+    mute, healthy = clockwork.replica(), clockwork.replica()
+    publish = mute._publisher.publish
+    await healthy._sharing.share()
+
+    async def away(_records: Any) -> None:
+        raise Transient("Kafka is away.")
+
+    mute._publisher.publish = away
+    for _ in range(7):
+        with pytest.raises(Transient):
+            await mute.tick()
+        clockwork.clock.move(SECOND)
+        await healthy.tick()
+    assert set(clockwork.told()) == set(ids)
+    mute._publisher.publish = publish
+    await mute.tick()
+    assert (await mute._sharing.share()).of == 2
 
 
 async def test_a_release_that_tells_everything_under_one_lease_may_run_beside(clockwork: Clockwork) -> None:
