@@ -12,7 +12,7 @@ from deploy.bench.live import listening, sockets
 from deploy.bench.live.listening import Cost
 from deploy.bench.live.sockets import Served
 
-WALKING_IS_ENOUGH = 20
+WALKING_IS_ENOUGH = 11
 """Events of the old way in one process: each takes long, and all take the same."""
 WALKING_BEARS = 500
 """Sockets of the old way: with more, waking all of them once a second leaves no time to take further ones."""

@@ -21,6 +21,7 @@ class WalkingHub:
         self.quiet = asyncio.Event()
         """Set while `expected` listeners wait."""
         self.expected = 0
+        self.wakes_every = 1.0
         self._news: deque[tuple[int, News]] = deque(maxlen=10_000)
         self._count = 0
         self._more = asyncio.Condition()
@@ -54,7 +55,7 @@ class WalkingHub:
                 if self.waiting == self.expected:
                     self.quiet.set()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._more.wait(), 1.0)
+                    await asyncio.wait_for(self._more.wait(), self.wakes_every)
                 self.waiting -= 1
 
 
