@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     """Calls of the platform that one process makes at the same time. Those of one job still come one after another."""
 
     live_streams: int = Field(10_000, ge=1)
-    """Open event streams of one gateway process. Each takes a connection and some 50 KiB."""
+    """Open event streams of one gateway process. Each takes a connection and about 35 KiB."""
     live_streams_per_session: int = Field(10, ge=1)
     """Of one signed-in session: its open pages."""
 
