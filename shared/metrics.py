@@ -64,6 +64,18 @@ class Metrics:
         self.mails = Counter(
             "jobwire_mails_total", "Mails by template and what became of them.", ["template", "result"], registry=r
         )
+        self.old_records = Counter(
+            "jobwire_old_records_total", "Records that were too old to mail anybody about.", ["topic"], registry=r
+        )
+        self.relay_answers = Counter(
+            "jobwire_relay_answers_total",
+            "Refusals of the mail server, by whom or what they speak of.",
+            ["verdict"],
+            registry=r,
+        )
+        self.relay_paused = Gauge(
+            "jobwire_relay_paused", "1 while no mail is sent: the mail server is away, or refuses us.", registry=r
+        )
         self.forms = Counter(
             "jobwire_forms_total",
             "Requests that came in, by kind and what became of them: taken, same_again, invalid, trap, too_fast, "

@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     """Sites that may show the forms in a frame, separated by blanks, as in `frame-ancestors`."""
 
     mail_from: str = "Jobwire <jobs@jobwire.example>"
+    mail_news_days: float = Field(5.0, gt=0)
+    """What happened longer ago mails nobody, whoever reads it again and why: a long weekend, and a day."""
+    mail_workers: int = Field(8, ge=1, le=64)
+    """Mails that one process of notifications sends at the same time."""
+    mail_text_days: int = Field(30, ge=1)
+    """So long after a mail has ended its text, names and addresses are kept."""
+    mail_digest_days: int = Field(365, ge=1)
+    """So long its bare id, which keeps the same mail from being sent twice; and what nobody knows the end of."""
 
     def named(self, name: str) -> str:
         """A topic's or group's name on the broker."""

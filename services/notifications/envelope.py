@@ -1,6 +1,7 @@
 """A mail that is wanted, before it has words. Pure."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -42,7 +43,8 @@ _SIDES = {
 class Mail(NamedTuple):
     """One mail to one recipient. `values` are the template's, without the link: its secret is made when the mail is
     sent. `paced_by` names whose mails of this kind are spread over the hours; `parts` are the values of the mails that
-    were folded into this one, in order.
+    were folded into this one, in order. `partner_id` is whose team it goes to or speaks of, `wanted_at` when it was
+    queued.
     """
 
     id: UUID
@@ -55,6 +57,8 @@ class Mail(NamedTuple):
     reply_to: str | None = None
     paced_by: UUID | None = None
     parts: tuple[Values, ...] = ()
+    partner_id: UUID | None = None
+    wanted_at: datetime | None = None
 
 
 def side_of(link: str) -> ActorKind | None:
@@ -71,10 +75,22 @@ def mail_because_of(  # noqa: PLR0913 - a mail's fields
     *,
     reply_to: str | None = None,
     paced_by: UUID | None = None,
+    partner_id: UUID | None = None,
 ) -> Mail:
     """A mail whose id follows from its cause: wanted twice is wanted once."""
     mail_id = derived_id("mail", cause.id, recipient.email, template)
-    return Mail(mail_id, template, recipient, cause.subject, link, values, cause.correlationid, reply_to, paced_by)
+    return Mail(
+        mail_id,
+        template,
+        recipient,
+        cause.subject,
+        link,
+        values,
+        cause.correlationid,
+        reply_to=reply_to,
+        paced_by=paced_by,
+        partner_id=partner_id,
+    )
 
 
 def one_to_each_address(mails: Iterable[Mail]) -> list[Mail]:

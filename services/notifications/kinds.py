@@ -1,55 +1,92 @@
-"""What a mail of each kind may do, and what its recipient may do about it. One row for each template."""
+"""What a mail of each kind may do, what its recipient may do about it, and when it no longer makes sense. One row for
+each template.
+"""
 
 from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
 from typing import NamedTuple
 
+from services.notifications import sense
 from services.notifications.envelope import Mail
+from services.notifications.sense import Check, Now
 from shared.contracts.choices import MailKind
+
+
+class Subject(Enum):
+    """What a mail's `about` is the id of."""
+
+    JOB = "job"
+    LEAD = "lead"
+    REQUEST = "request"
+    PARTNER = "partner"
+    SIGN_IN = "sign-in"
 
 
 class Kind(NamedTuple):
     """`refused_as`: what the recipient can refuse it as, by one click. `folds`: those that come in a burst go out as
     one. `insists`: somebody waits for it, so that an address which the server has refused is tried again after a day.
+    `unless`: what makes it senseless by the time it is sent. `counts_down`: it says how many hours are left.
     """
 
+    about: Subject = Subject.JOB
     refused_as: MailKind | None = None
     folds: bool = False
     insists: bool = False
+    unless: tuple[Check, ...] = ()
+    counts_down: bool = False
 
 
-_PLAIN = Kind()
+_TEAMS = (sense.left_team,)
+_MERCHANTS = (sense.unwanted,)
+_UNKNOWN = Kind()
 
 KINDS: Mapping[str, Kind] = {
-    "sign_in": Kind(insists=True),
-    "confirm_request": Kind(insists=True),
-    "invitation": _PLAIN,
+    "sign_in": Kind(Subject.SIGN_IN, insists=True, unless=(sense.stale,)),
+    "confirm_request": Kind(Subject.REQUEST, insists=True, unless=(sense.confirmed,)),
+    "invitation": Kind(Subject.PARTNER, unless=(sense.uninvited,)),
     # What a partner is here for. Who wants less of it says so in the preferences.
-    "new_job": _PLAIN,
-    "lead": _PLAIN,
-    "expired": _PLAIN,
-    "job_declined": _PLAIN,
-    "assigned": _PLAIN,
-    "reminder": Kind(MailKind.REMINDERS),
-    "merchant_replied": Kind(MailKind.CONVERSATION, folds=True),
-    "correspondence": Kind(MailKind.CORRESPONDENCE, folds=True),
-    "mention": Kind(MailKind.MENTIONS, folds=True),
-    "review_received": Kind(MailKind.REVIEWS),
+    "new_job": Kind(unless=(sense.over, sense.blocked, sense.left_team)),
+    "lead": Kind(Subject.LEAD, unless=(sense.request_over, sense.blocked, sense.unpublished, sense.left_team)),
+    "expired": Kind(unless=_TEAMS),
+    "job_declined": Kind(unless=(*_TEAMS, *_MERCHANTS)),
+    "assigned": Kind(unless=(sense.over, sense.left_team, sense.unassigned)),
+    "reminder": Kind(
+        refused_as=MailKind.REMINDERS, unless=(sense.answered, sense.blocked, sense.left_team), counts_down=True
+    ),
+    "merchant_replied": Kind(refused_as=MailKind.CONVERSATION, folds=True, unless=_TEAMS),
+    "correspondence": Kind(refused_as=MailKind.CORRESPONDENCE, folds=True, unless=_TEAMS),
+    "mention": Kind(refused_as=MailKind.MENTIONS, folds=True, unless=_TEAMS),
+    "review_received": Kind(refused_as=MailKind.REVIEWS, unless=_TEAMS),
     # What a merchant or a prospect has asked for.
-    "lead_matched": _PLAIN,
-    "unmatched": _PLAIN,
-    "partner_replied": Kind(folds=True),
-    "access_asked": _PLAIN,
-    "access_step": _PLAIN,
-    "review_request": Kind(MailKind.REVIEW_REQUESTS),
-    "lead_review_request": Kind(MailKind.REVIEW_REQUESTS),
-    "review_answered": Kind(MailKind.REVIEWS),
+    "lead_matched": Kind(Subject.REQUEST, unless=(sense.request_over,)),
+    "unmatched": Kind(Subject.REQUEST, unless=(sense.request_over,)),
+    "partner_replied": Kind(folds=True, unless=_MERCHANTS),
+    "access_asked": Kind(unless=(sense.consented, sense.blocked)),
+    # Whose store it is, and whoever works in it, hears of every step, however late.
+    "access_step": Kind(unless=_TEAMS),
+    "review_request": Kind(refused_as=MailKind.REVIEW_REQUESTS, unless=(sense.unreviewable, sense.blocked)),
+    "lead_review_request": Kind(
+        Subject.LEAD, refused_as=MailKind.REVIEW_REQUESTS, unless=(sense.unreviewable, sense.blocked)
+    ),
+    "review_answered": Kind(refused_as=MailKind.REVIEWS, unless=_MERCHANTS),
 }
 
 
 def kind_of(template: str) -> Kind:
-    return KINDS.get(template, _PLAIN)
+    return KINDS.get(template, _UNKNOWN)
 
 
 def folds(mail: Mail) -> bool:
     """Whether a burst of such mails becomes one. A partner's introduction stands alone."""
     return kind_of(mail.template).folds and not mail.values.get("first", False)
+
+
+def senseless(mail: Mail, now: Now, at: datetime) -> str:
+    """Why the mail is not sent any more; empty when it is."""
+    return next((reason for check in kind_of(mail.template).unless if (reason := check(mail, now, at))), "")
+
+
+def as_of(mail: Mail, now: Now, at: datetime) -> Mail:
+    """The mail with what it says of the time, as of the moment of sending."""
+    return sense.counted_down(mail, now, at) if kind_of(mail.template).counts_down else mail

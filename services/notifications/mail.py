@@ -19,6 +19,7 @@ from services.notifications.envelope import (
     one_to_each_address,
 )
 from services.notifications.recipients import Recipient, assigned, desk_of, mentioned, merchant_of, recipient_of
+from services.notifications.sense import hours_left
 from services.notifications.store_access import TO_MERCHANT, TO_PARTNER
 from shared.contracts.base import ActorKind, Command, Event, Message
 from shared.contracts.jobs import (
@@ -82,7 +83,8 @@ def mails_for_partner(event: Event[PartnerChanged, Partner]) -> Iterator[Mail]:
         "partner_name": partner.profile.name,
         "member_id": str(member.member_id),
     }
-    yield mail_because_of(event, "invitation", recipient_of(member), INVITATION_LINK, values)
+    to = recipient_of(member)
+    yield mail_because_of(event, "invitation", to, INVITATION_LINK, values, partner_id=partner.partner_id)
 
 
 def _on_created(event: JobEvent, partner: Partner) -> Iterator[Mail]:
@@ -91,10 +93,12 @@ def _on_created(event: JobEvent, partner: Partner) -> Iterator[Mail]:
 
 
 def _on_reminded(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    """The hours are counted again when it is sent (`sense.counted_down`)."""
     job = event.snapshot
-    hours = round((job.deadline - event.time).total_seconds() / 3600)
+    hours = hours_left(job.deadline, event.time)
     for to in _desk(job, partner, MailTopic.NEW_JOBS):
-        yield _to_member(event, partner, "reminder", to, hours_left=hours, deadline=moment(job.deadline, to.locale))
+        deadline = {"deadline": moment(job.deadline, to.locale), "deadline_at": job.deadline.isoformat()}
+        yield _to_member(event, partner, "reminder", to, hours_left=hours, **deadline)
 
 
 def _on_expired(event: JobEvent, partner: Partner) -> Iterator[Mail]:
@@ -204,11 +208,13 @@ def _everybody(job: Job, partner: Partner, topic: MailTopic) -> list[Recipient]:
 
 
 def _to_member(event: JobEvent, partner: Partner, template: str, to: Recipient, **values: Any) -> Mail:
-    return mail_because_of(event, template, to, DESK_LINK, {**words.about(event.snapshot, partner, to), **values})
+    said = {**words.about(event.snapshot, partner, to), **values}
+    return mail_because_of(event, template, to, DESK_LINK, said, partner_id=partner.partner_id)
 
 
 def _to_merchant(event: JobEvent, partner: Partner, template: str, **values: Any) -> Iterator[Mail]:
     """Nothing more once the merchant has blocked the partner."""
     job, to = event.snapshot, merchant_of(event.snapshot)
     if not job.blocked:
-        yield mail_because_of(event, template, to, MERCHANT_LINK, {**words.about(job, partner, to), **values})
+        said = {**words.about(job, partner, to), **values}
+        yield mail_because_of(event, template, to, MERCHANT_LINK, said, partner_id=partner.partner_id)

@@ -1,24 +1,37 @@
 """The wiring of notifications."""
 
+from datetime import timedelta
+
 from services.notifications.compose import Composer
+from services.notifications.current import Current
 from services.notifications.handlers import Handlers
 from services.notifications.outbox import Outbox
 from services.notifications.refusals import Refusals
-from services.notifications.sender import Relay, Sender, Teller
+from services.notifications.relay import Breaker, Relay
+from services.notifications.retention import Retention
+from services.notifications.sender import Desk, Sender
 from services.notifications.teams import Teams
+from services.notifications.teller import Teller
 from shared.links import Links
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS, LEAD_EVENTS, MAIL_CHOICES, MATCHES, PARTNERS, REQUESTS, SIGN_INS
 
-WORKERS = 2
-
 
 def build(service: Service) -> None:
-    settings, clock = service.settings, service.clock
-    outbox, refusals = Outbox(service.database), Refusals(service.database)
-    handlers = Handlers(outbox, Teams(service.database), clock, settings.sign_in_minutes)
+    settings, clock, database = service.settings, service.clock, service.database
+    outbox, refusals, teams = Outbox(database), Refusals(database), Teams(database)
+    current = Current(database, teams)
+    handlers = Handlers(
+        outbox,
+        teams,
+        current,
+        clock,
+        service.metrics,
+        sign_in_minutes=settings.sign_in_minutes,
+        news_for=timedelta(days=settings.mail_news_days),
+    )
     service.prepares(outbox.prepare)
     service.hears("notifications.partners", [PARTNERS], handlers.on_partners)
     service.hears("notifications.requests", [REQUESTS], handlers.on_requests)
@@ -28,12 +41,15 @@ def build(service: Service) -> None:
     service.hears("notifications.sign-ins", [SIGN_INS], handlers.on_sign_ins)
     service.hears("notifications.choices", [MAIL_CHOICES], refusals.learn)
 
-    composer = Composer(settings, Links(settings))
-    relay = Relay(settings.smtp_url.get_secret_value())
-    for number in range(WORKERS):
-        sender = Sender(outbox, composer, relay, refusals, clock, service.metrics, service.stopping)
+    composer, relay = Composer(settings, Links(settings)), Relay(settings.smtp_url.get_secret_value())
+    desk = Desk(outbox, current, refusals, composer, relay, clock, service.metrics, service.stopping)
+    for number in range(settings.mail_workers):
+        sender = Sender(desk, Breaker(database["relay"], service.metrics))
         service.repeats(f"sender-{number}", sender.tick, every=0.2)
     service.repeats("teller", Teller(outbox, service.publisher, clock).tick, every=1.0)
+    retention = Retention(database, settings, clock)
+    service.prepares(retention.prepare)
+    service.repeats("retention", retention.tick, every=60.0)
 
 
 def main() -> None:

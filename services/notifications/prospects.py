@@ -38,7 +38,8 @@ def mails_for_lead(event: LeadEvent, partner: Partner) -> list[Mail]:
         case LeadReviewRequested():
             to = _asker(event.snapshot.details)
             values = {**words.about_request(event.snapshot.details, to), "partner_name": partner.profile.name}
-            return [mail_because_of(event, "lead_review_request", to, LEAD_REVIEW_LINK, values)]
+            theirs = partner.partner_id
+            return [mail_because_of(event, "lead_review_request", to, LEAD_REVIEW_LINK, values, partner_id=theirs)]
         case LeadReviewed():
             return one_to_each_address(_reviewed(event, partner))
     return []
@@ -91,6 +92,7 @@ def _delivered(event: LeadEvent, partner: Partner) -> Iterator[Mail]:
             words.lead(lead, partner, to),
             reply_to=lead.details.merchant.email,
             paced_by=partner.partner_id,
+            partner_id=partner.partner_id,
         )
 
 
@@ -100,7 +102,7 @@ def _reviewed(event: LeadEvent, partner: Partner) -> Iterator[Mail]:
     review = {"rating": fact.rating, "text": fact.text, "edited": False, "merchant_name": details.merchant.name}
     for to in desk_of(partner, MailTopic.REVIEWS):
         values = {**words.about_request(details, to), **review, "lead": True}
-        yield mail_because_of(event, "review_received", to, DESK_LINK, values)
+        yield mail_because_of(event, "review_received", to, DESK_LINK, values, partner_id=partner.partner_id)
 
 
 def _was_declined(match: Match) -> bool:

@@ -1,28 +1,25 @@
 """The workers that send. One recipient per SMTP transaction, and a plain word for each way it can end."""
 
 import asyncio
-from datetime import datetime, timedelta
+from collections import deque
+from datetime import timedelta
 from email.message import EmailMessage
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
-from aiosmtplib.errors import SMTPDataError, SMTPRecipientRefused
+from aiosmtplib.errors import SMTPDataError
 from jinja2 import TemplateError
 
 from services.notifications.compose import Composer
-from services.notifications.kinds import kind_of
-from services.notifications.outbox import FINAL_DOT_SECONDS, GIVE_UP_AFTER, Claim, Outbox
+from services.notifications.current import Current
+from services.notifications.kinds import as_of, kind_of, senseless
+from services.notifications.outbox import CLAIMED_AT_ONCE, FINAL_DOT_SECONDS, GIVE_UP_AFTER, Claim, Outbox
 from services.notifications.refusals import Refusals
+from services.notifications.relay import Breaker, Relay, Way
+from services.notifications.smtp_answers import Verdict, session_verdict, verdict
 from shared.clock import Clock
-from shared.commands import command
-from shared.contracts.base import Message
-from shared.contracts.mails import MailFailed, MailSent, MailUncertain
 from shared.logs import bound_contextvars, get_logger
 from shared.metrics import Metrics
-from shared.mongo import Document
-from shared.publisher import Publisher, outgoing
-from shared.topics import MAILS
 
 log = get_logger(__name__)
 
@@ -30,95 +27,107 @@ AWAY = (SMTPException, OSError, TimeoutError)
 NOT_A_MAIL = (ValueError, LookupError, AttributeError, TypeError, TemplateError)
 
 
-class Relay:
-    """The SMTP server that the settings name."""
+class Desk(NamedTuple):
+    """What all workers of a process share."""
 
-    def __init__(self, smtp_url: str) -> None:
-        url = urlsplit(smtp_url)
-        self._options: dict[str, Any] = {
-            "hostname": url.hostname or "127.0.0.1",
-            "port": url.port or (465 if url.scheme == "smtps" else 25),
-            "username": unquote(url.username) if url.username else None,
-            "password": unquote(url.password) if url.password else None,
-            "use_tls": url.scheme == "smtps",
-            "timeout": 30,
-        }
+    outbox: Outbox
+    current: Current
+    refusals: Refusals
+    composer: Composer
+    relay: Relay
+    clock: Clock
+    metrics: Metrics
+    stopping: asyncio.Event
 
-    def connection(self) -> SMTP:
-        return SMTP(**self._options)
+
+class NotOurTurn(Exception):  # noqa: N818 - a state, not an error
+    """The server is away or refuses us: nobody sends for a while."""
 
 
 class Sender:
-    """Sends what is due until nothing is, or the process is stopping, then returns."""
+    """Sends what is due until nothing is, the server is away, or the process is stopping; then returns."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts, named
-        self,
-        outbox: Outbox,
-        composer: Composer,
-        relay: Relay,
-        refusals: Refusals,
-        clock: Clock,
-        metrics: Metrics,
-        stopping: asyncio.Event,
-    ) -> None:
-        self._outbox = outbox
-        self._composer = composer
-        self._relay = relay
-        self._refusals = refusals
-        self._clock = clock
-        self._metrics = metrics
-        self._stopping = stopping
+    def __init__(self, desk: Desk, breaker: Breaker) -> None:
+        self._desk = desk
+        self._breaker = breaker
+        self._outbox, self._clock, self._metrics = desk.outbox, desk.clock, desk.metrics
 
     async def tick(self) -> None:
-        claim = await self._outbox.claim(self._clock.now())
-        if claim is None:
+        if await self._breaker.way() is Way.CLOSED:
             return
-        connection = self._relay.connection()
+        connection = self._desk.relay.connection()
+        claims: deque[Claim] = deque()
         try:
-            while claim is not None:
+            while not self._desk.stopping.is_set():
+                if not claims:
+                    claims.extend(await self._claimed())
+                if not claims:
+                    break
+                claim = claims.popleft()
                 with bound_contextvars(correlation_id=str(claim.mail.correlation_id)):
                     await self._send(connection, claim)
-                claim = None if self._stopping.is_set() else await self._outbox.claim(self._clock.now())
+        except NotOurTurn:
+            pass
         finally:
             connection.close()
+            await self._outbox.release(claims)
+            await self._breaker.nothing_to_try()
+
+    async def _claimed(self) -> list[Claim]:
+        return await self._outbox.claim(self._clock.now(), 1 if self._breaker.probing else CLAIMED_AT_ONCE)
 
     async def _send(self, connection: SMTP, claim: Claim) -> None:
-        if reason := await self._refusals.reason(claim.mail, self._clock.now()):
-            await self._end(claim, "failed", reason)
+        message = await self._composed(claim)
+        if message is None:
             return
         try:
-            message = self._composer.compose(claim.mail, self._clock.now())
-        except NOT_A_MAIL as error:
-            # Trying again would not help, and a mail that cannot be written must not stop those behind it.
-            log.exception("mail_not_composed", mail_id=str(claim.mail.id), template=claim.mail.template, exc_info=error)
-            await self._end(claim, "failed", f"{type(error).__name__}: {error}")
-            return
-        try:
-            await self._until_data(connection, message)
-        except (SMTPRecipientRefused, UnicodeError) as refusal:
-            if _is_about_us(refusal):
-                connection.close()
-                await self._later(claim, str(refusal))
-            else:
-                await self._refused(claim, refusal)
-                if _is_nobody(refusal):
-                    await self._refusals.suppress(claim.mail.recipient.email, str(refusal), self._clock.now())
-            return
+            await self._greeted(connection)
         except AWAY as error:
-            # What the server says of the session (a password, say) is no judgement on this mail.
-            connection.close()
-            await self._later(claim, f"{type(error).__name__}: {error}")
+            await self._not_our_turn(claim, error)
+        try:
+            await self._addressed(connection, message)
+        except (*AWAY, UnicodeError) as refusal:
+            await self._refused(claim, refusal)
             return
         if not await self._outbox.begin(claim):
             connection.close()  # another worker has it; the transaction is dropped with the connection
             return
         await self._data(connection, claim, message)
 
-    async def _until_data(self, connection: SMTP, message: EmailMessage) -> None:
-        """Everything before the message itself: whatever fails here has certainly not delivered it."""
-        if not connection.is_connected:
-            await connection.connect()
+    async def _composed(self, claim: Claim) -> EmailMessage | None:
+        """The mail in words; None when it is not sent, and why has been noted."""
+        now, mail = self._clock.now(), claim.mail
+        known = await self._desk.current.of(mail)
+        if reason := senseless(mail, known, now):
+            await self._end(claim, "dropped", reason)
+            return None
+        if reason := await self._desk.refusals.reason(mail, now):
+            await self._end(claim, "failed", reason)
+            return None
+        try:
+            return self._desk.composer.compose(as_of(mail, known, now), now)
+        except NOT_A_MAIL as error:
+            # Trying again would not help, and a mail that cannot be written must not stop those behind it.
+            log.exception("mail_not_composed", mail_id=str(mail.id), template=mail.template, exc_info=error)
+            await self._end(claim, "failed", f"{type(error).__name__}: {error}")
+            return None
+
+    async def _greeted(self, connection: SMTP) -> None:
+        """A session that is ready for a mail. One that the server has ended since the last mail is begun anew: many
+        take so many mails in one session and no more.
+        """
+        if connection.is_connected:
+            try:
+                await connection.ehlo()
+            except AWAY:
+                connection.close()
+            else:
+                return
+        await connection.connect()
         await connection.ehlo()
+
+    async def _addressed(self, connection: SMTP, message: EmailMessage) -> None:
+        """Everything before the message itself: whatever fails here has certainly not delivered it."""
         await connection.mail(message["From"].addresses[0].addr_spec)
         await connection.rcpt(message["To"].addresses[0].addr_spec)
 
@@ -128,22 +137,54 @@ class Sender:
         except SMTPDataError as refusal:
             await self._refused(claim, refusal)
         except AWAY as error:
-            connection.close()
-            await self._end(claim, "uncertain", f"{type(error).__name__}: {error}")
+            await self._end(claim, "uncertain", _said(error))
+            await self._pause(Verdict.AWAY, error)
         else:
+            await self._breaker.works()
             await self._end(claim, "sent")
             if kind_of(claim.mail.template).insists:
-                await self._refusals.forget(claim.mail.recipient.email)
+                await self._desk.refusals.forget(claim.mail.recipient.email)
+
+    async def _not_our_turn(self, claim: Claim, error: Exception) -> None:
+        """What is said of the session, before any mail was named, is no judgement on one."""
+        await self._outbox.release([claim])
+        found = session_verdict(error.code) if isinstance(error, SMTPResponseException) else Verdict.AWAY
+        self._metrics.relay_answers.labels(found.value).inc()
+        await self._pause(found, error)
 
     async def _refused(self, claim: Claim, refusal: Exception) -> None:
-        """4xx: the server says to come again. Anything else: never."""
-        if isinstance(refusal, SMTPResponseException) and 400 <= refusal.code < 500:
-            await self._later(claim, str(refusal))
+        found = verdict(refusal)
+        self._metrics.relay_answers.labels(found.value).inc()
+        follows = found.consequences
+        if follows.pauses:
+            await self._held(claim, refusal)
+            await self._pause(found, refusal)
+        if not isinstance(refusal, UnicodeError):
+            await self._breaker.works()
+        if follows.comes_again:
+            await self._later(claim, retry_delay(claim.attempts), _said(refusal))
         else:
-            await self._end(claim, "failed", str(refusal))
+            await self._end(claim, "failed", _said(refusal))
+        if follows.suppresses:
+            await self._desk.refusals.suppress(claim.mail.recipient.email, _said(refusal), self._clock.now())
 
-    async def _later(self, claim: Claim, error: str) -> None:
-        delay = retry_delay(claim.attempts)
+    async def _pause(self, found: Verdict, error: Exception) -> None:
+        await self._breaker.failed(_said(error), alarms=found.consequences.alarms)
+        raise NotOurTurn
+
+    async def _held(self, claim: Claim, error: Exception) -> None:
+        """Another mail is tried first. One that is refused again and again while others are taken ends some day; how
+        long nothing was taken at all counts nothing.
+        """
+        delay, others_go = retry_delay(claim.held), not self._breaker.probing
+        if delay is None and others_go:
+            await self._end(claim, "failed", _said(error))
+            return
+        at = self._clock.now() + (delay or LONGEST_DELAY)
+        self._metrics.mails.labels(claim.mail.template, "held").inc()
+        await self._outbox.hold(claim, at, _said(error), counts=others_go)
+
+    async def _later(self, claim: Claim, delay: timedelta | None, error: str) -> None:
         if delay is None:
             await self._end(claim, "failed", error)
             return
@@ -161,25 +202,7 @@ class Sender:
         await self._outbox.end(claim, state, self._clock.now(), error)
 
 
-def _is_about_us(refusal: Exception) -> bool:
-    """Whether the server refuses the session and not the recipient: many say only now that we may not relay or have not
-    signed in (530, 535, and the enhanced codes 5.7.x of RFC 3463, security and policy).
-    """
-    if not isinstance(refusal, SMTPResponseException):
-        return False
-    return refusal.code in (530, 535) or refusal.message.lstrip().startswith("5.7.")
-
-
-def _is_nobody(refusal: Exception) -> bool:
-    """Whether the server says that there is no such mailbox: 550, 551 and 553, or an enhanced code 5.1.x. A mailbox
-    that is full (5.2.2, 5.2.3) or a system in trouble (5.3.x) says nothing of tomorrow.
-    """
-    if not isinstance(refusal, SMTPResponseException) or refusal.code < 500:
-        return False
-    enhanced = refusal.message.lstrip()
-    if enhanced.startswith(("5.2.2", "5.2.3", "5.3.", "5.7.")):
-        return False
-    return refusal.code in (550, 551, 553) or enhanced.startswith("5.1.")
+LONGEST_DELAY = timedelta(minutes=10)
 
 
 def retry_delay(attempts: int) -> timedelta | None:
@@ -187,51 +210,11 @@ def retry_delay(attempts: int) -> timedelta | None:
     waited = sum(min(5 * 2**attempt, 600) for attempt in range(min(attempts, 8))) + max(attempts - 8, 0) * 600
     if waited > GIVE_UP_AFTER.total_seconds():
         return None
-    return timedelta(seconds=min(5 * 2 ** min(attempts, 8), 600))
+    return min(timedelta(seconds=5 * 2 ** min(attempts, 8)), LONGEST_DELAY)
 
 
-class Teller:
-    """Publishes how each mail ended. The document remembers whether it has been told, so a crash in between tells it
-    again.
-    """
-
-    def __init__(self, outbox: Outbox, publisher: Publisher, clock: Clock) -> None:
-        self._outbox = outbox
-        self._publisher = publisher
-        self._clock = clock
-
-    async def tick(self) -> None:
-        await self._outbox.give_up_lost(self._clock.now())
-        ended = await self._outbox.untold()
-        if ended:
-            await self._publisher.publish([outgoing(MAILS.name, _told(document)) for document in ended])
-            await self._outbox.mark_told([document["_id"] for document in ended])
-
-
-def _told(document: Document) -> Any:
-    return command(
-        _end_of(document),
-        document["_id"],
-        source="notifications",
-        time=document["ended_at"],
-        command_id=document["_id"],
-        correlation_id=document["correlation_id"],
-    )
-
-
-def _end_of(document: Document) -> Message:
-    at: datetime = document["ended_at"]
-    facts: dict[str, Any] = {
-        "template": document["template"],
-        "to": document["to"],
-        "about": document["about"],
-        "at": at,
-        "side": document.get("side"),
-    }
-    match document["state"]:
-        case "sent":
-            return MailSent(**facts)
-        case "failed":
-            return MailFailed(**facts, error=document["error"])
-        case _:
-            return MailUncertain(**facts)
+def _said(error: Exception) -> str:
+    """As the operators read it."""
+    if isinstance(error, SMTPResponseException):
+        return f"{error.code} {error.message}"
+    return f"{type(error).__name__}: {error}"

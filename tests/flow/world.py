@@ -21,7 +21,7 @@ import pytest
 from deploy.local.platform import Platform
 from deploy.local.platform import app as platform_app
 from services.jobs.platform import HttpPlatform
-from services.notifications.sender import Relay
+from services.notifications.relay import Relay
 from shared.contracts.partners import Partner, RegisterPartner
 from shared.publisher import outgoing
 from shared.service import Service

@@ -1,11 +1,15 @@
 """What follows from a partner's records: it is known from then on, and whoever it invited is mailed, once."""
 
+from datetime import timedelta
+
 import pytest
 
+from services.notifications.current import Current
 from services.notifications.handlers import Handlers
 from services.notifications.outbox import Outbox
 from services.notifications.teams import Teams
 from shared.contracts.partners import PartnerChanged, Role
+from shared.metrics import Metrics
 from shared.publisher import Headers
 from shared.records import REPLAY_HEADER, Received
 from tests.builders import BY_PARTNER, KEN, NOW, PARTNER_ID, a_member, a_partner, an_event, received
@@ -15,13 +19,26 @@ from tests.memory_mongo import MemoryDatabase
 TEAM = a_partner(members=(a_member("Aiko"), a_member("Ken", Role.MEMBER, joined=False)))
 
 
+NEWS_FOR = timedelta(days=5)
+
+
 class Service:
     """Notifications, as far as it hears of partners."""
 
     def __init__(self) -> None:
         self.database = MemoryDatabase()
         self.teams = Teams(self.database)
-        self.handlers = Handlers(Outbox(self.database), self.teams, ManualClock(NOW), sign_in_minutes=30)
+        self.clock = ManualClock(NOW)
+        self.outbox = Outbox(self.database)
+        self.handlers = Handlers(
+            self.outbox,
+            self.teams,
+            Current(self.database, self.teams),
+            self.clock,
+            Metrics("tests"),
+            sign_in_minutes=30,
+            news_for=NEWS_FOR,
+        )
 
     def mails(self) -> list[tuple[str, str]]:
         return [(mail["template"], mail["to"]) for mail in self.database["mails"].documents.values()]

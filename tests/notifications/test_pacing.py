@@ -1,12 +1,14 @@
 """No partner gets more than three leads in any hour, and each waits no longer than it must."""
 
+import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notifications.outbox import Outbox
-from services.notifications.pacing import HOUR, PER_HOUR, Pace, next_due
+from services.notifications.pacing import HOUR, PER_HOUR, Pace, Turn, next_due
 from services.notifications.prospects import mails_for_lead
 from shared.contracts.base import derived_id
 from shared.contracts.partners import Partner
@@ -68,25 +70,45 @@ async def test_a_team_hears_of_a_lead_together_and_another_partner_does_not_wait
 
 async def test_two_replicas_that_decide_at_once_give_no_time_twice() -> None:
     collection = MemoryDatabase()["paces"]
-    find_one = collection.find_one
+    bulk_write = collection.bulk_write
 
-    async def find_and_be_overtaken(query):
-        found = await find_one(query)
-        collection.find_one = find_one
-        await Pace(collection).due(PARTNER_ID, derived_id("the other's"), NOW)
-        return found
+    async def be_overtaken(*writes, **how):
+        collection.bulk_write = bulk_write
+        assert await due(collection, "the other's") == NOW
+        return await bulk_write(*writes, **how)
 
-    first = [await Pace(collection).due(PARTNER_ID, derived_id(number), NOW) for number in range(PER_HOUR - 1)]
-    collection.find_one = find_and_be_overtaken
-    mine = await Pace(collection).due(PARTNER_ID, derived_id("mine"), NOW)
+    first = [await due(collection, number) for number in range(PER_HOUR - 1)]
+    collection.bulk_write = be_overtaken
+    mine = await due(collection, "mine")
     assert [*first, mine] == [NOW, NOW, NOW + HOUR]
+
+
+async def test_two_replicas_that_meet_a_partner_for_the_first_time_give_no_time_twice() -> None:
+    collection = MemoryDatabase()["paces"]
+    numbers = range(PER_HOUR + 1)
+    given = await asyncio.gather(*[due(collection, number) for number in numbers])
+    assert sorted(given) == [NOW] * PER_HOUR + [NOW + HOUR]
+
+
+async def test_one_batch_gives_every_lead_its_time_in_order() -> None:
+    collection = MemoryDatabase()["paces"]
+    turns = [Turn(PARTNER_ID, derived_id(number)) for number in range(7)]
+    given = await Pace(collection).due(turns, NOW)
+    assert [given[turn] for turn in turns] == [NOW] * 3 + [NOW + HOUR] * 3 + [NOW + 2 * HOUR]
+    assert await Pace(collection).due(turns[::-1], NOW) == given
 
 
 async def test_what_is_long_past_is_forgotten() -> None:
     collection = MemoryDatabase()["paces"]
     for number in range(20):
-        await Pace(collection).due(PARTNER_ID, derived_id(number), NOW + number * HOUR)
+        await due(collection, number, NOW + number * HOUR)
     assert len(collection.documents[PARTNER_ID]["slots"]) <= PER_HOUR + 1
+
+
+async def due(collection: Any, about: object, now: datetime = NOW) -> datetime:
+    """When this one lead is due."""
+    turn = Turn(PARTNER_ID, derived_id(about))
+    return (await Pace(collection).due([turn], now))[turn]
 
 
 def document(database: MemoryDatabase, number: int) -> dict:

@@ -1,9 +1,11 @@
 """What follows from leads and matches: who is told, and what."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
+from services.notifications.current import Current
 from services.notifications.envelope import Mail
 from services.notifications.handlers import Handlers
 from services.notifications.outbox import Outbox
@@ -15,6 +17,7 @@ from shared.contracts.matching import Answer, AnswerNoted, Asked, MatchClosed, R
 from shared.contracts.partners import MailTopic, PartnerChanged, Role
 from shared.contracts.requests import RequestKind
 from shared.failures import Invalid, Transient
+from shared.metrics import Metrics
 from shared.records import REPLAY_HEADER
 from tests.builders import (
     BY_PARTNER,
@@ -118,10 +121,16 @@ def test_whoever_asked_by_name_is_told_who_else_could_the_best_first(kind: Reque
     ]
 
 
+def handlers_over(database: MemoryDatabase, teams: Teams) -> Handlers:
+    current, metrics = Current(database, teams), Metrics("tests")
+    days = timedelta(days=5)
+    return Handlers(Outbox(database), teams, current, ManualClock(NOW), metrics, sign_in_minutes=30, news_for=days)
+
+
 async def test_a_mail_does_not_wait_for_alternatives_that_are_not_known_yet() -> None:
     database = MemoryDatabase()
     teams = Teams(database)
-    handlers = Handlers(Outbox(database), teams, ManualClock(NOW), sign_in_minutes=30)
+    handlers = handlers_over(database, teams)
     lou = a_partner("Atelier Lou")
     fact = PartnerChanged(profile=lou.profile, preferences=lou.preferences, members=lou.members)
     await teams.learn([received(an_event(fact, lou, subject=lou.partner_id), topic="partners")])
@@ -165,7 +174,7 @@ def test_no_mail_carries_a_secret() -> None:
 async def test_what_comes_again_or_is_replayed_tells_nobody_anything_new() -> None:
     database = MemoryDatabase()
     teams = Teams(database)
-    handlers = Handlers(Outbox(database), teams, ManualClock(NOW), sign_in_minutes=30)
+    handlers = handlers_over(database, teams)
     fact = PartnerChanged(profile=TEAM.profile, preferences=TEAM.preferences, members=TEAM.members)
     await teams.learn([received(an_event(fact, TEAM, subject=PARTNER_ID), topic="partners")])
     of = asked()

@@ -12,13 +12,17 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 
 from services.notifications.compose import Composer
+from services.notifications.current import Current
 from services.notifications.envelope import Mail
 from services.notifications.kinds import KINDS
 from services.notifications.mail import mail_for_sign_in, mails_for_job
 from services.notifications.outbox import LEASE_SECONDS, Outbox
 from services.notifications.recipients import Recipient
 from services.notifications.refusals import Refusals
-from services.notifications.sender import Relay, Sender, Teller, retry_delay
+from services.notifications.relay import LONGEST, Breaker, Relay
+from services.notifications.sender import Desk, Sender, retry_delay
+from services.notifications.teams import Teams
+from services.notifications.teller import Teller
 from shared.consumer import Received
 from shared.contracts.base import ActorKind, Locale, derived_id
 from shared.contracts.choices import MailChoiceChanged, MailKind, choice_id_of
@@ -113,12 +117,32 @@ class Office:
         self.database = MemoryDatabase(self.clock.now)
         self.outbox = Outbox(self.database)
         self.refusals = Refusals(self.database)
+        self.current = Current(self.database, Teams(self.database))
+        self.metrics = Metrics("tests")
         self._relay = Relay(f"smtp://{credentials}127.0.0.1:{port}")
 
     def worker(self) -> Sender:
         settings = Settings(secret_keys="the-key-of-the-tests")
         composer = Composer(settings, Links(settings))
-        return Sender(self.outbox, composer, self._relay, self.refusals, self.clock, Metrics("tests"), self.stopping)
+        desk = Desk(
+            self.outbox,
+            self.current,
+            self.refusals,
+            composer,
+            self._relay,
+            self.clock,
+            self.metrics,
+            self.stopping,
+        )
+        return Sender(desk, self.breaker())
+
+    def breaker(self) -> Breaker:
+        return Breaker(self.database["relay"], self.metrics)
+
+    async def the_pause_is_over(self) -> None:
+        """And the workers look again."""
+        self.clock.move(timedelta(seconds=LONGEST + 1))
+        await self.worker().tick()
 
     async def queue(self, *mails: Mail) -> None:
         """The first is sent first."""
@@ -168,11 +192,10 @@ async def test_a_mail_that_is_taken_is_sent_and_told(server: Server, office: Off
     assert server.taken == [a_mail().id]
 
 
-async def comes_again(server: Server, office: Office, *, attempts: int = 1) -> None:
+async def comes_again(server: Server, office: Office, *, attempts: int) -> None:
     """It is queued, not before its time, and sent when that has come."""
     document = office.document(a_mail())
     assert (document["state"], document["attempts"]) == ("queued", attempts)
-    assert document["next_at"] > office.clock.now()
     assert await office.told() == []
     before = len(server.taken)
     await office.worker().tick()
@@ -188,22 +211,43 @@ async def comes_again(server: Server, office: Office, *, attempts: int = 1) -> N
     [
         ("RCPT", "451 4.7.1 Greylisted, try again later"),
         ("RCPT", "452 4.2.2 The mailbox is full"),
+        ("DATA", "451 4.3.0 Not now"),
+    ],
+)
+async def test_what_the_recipients_server_puts_off_comes_again_later(
+    server: Server, office: Office, verb: str, answer: str
+) -> None:
+    server.answer(verb, answer)
+    assert await office.send(a_mail()) == ["queued"]
+    await comes_again(server, office, attempts=1)
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
         ("RCPT", "554 5.7.1 Relay access denied"),
         ("RCPT", "530 5.7.0 Authentication required"),
-        ("DATA", "451 4.3.0 Not now"),
+        ("RCPT", "550 5.7.26 Not authenticated"),
+        ("DATA", "550 5.7.1 Your IP is on a block list"),
         ("MAIL", "421 4.3.2 Shutting down"),
+        ("MAIL", "451 4.3.0 Not now"),
         ("MAIL", "554 5.7.1 This client is blocked"),
         ("MAIL", "530 5.7.0 Authentication required"),
         ("MAIL", HANG_UP),
         ("RCPT", HANG_UP),
     ],
 )
-async def test_what_was_certainly_not_delivered_and_not_refused_comes_again_later(
+async def test_what_is_said_of_us_costs_no_mail_an_attempt_and_all_wait(
     server: Server, office: Office, verb: str, answer: str
 ) -> None:
     server.answer(verb, answer)
-    assert await office.send(a_mail()) == ["queued"]
-    await comes_again(server, office)
+    assert await office.send(a_mail(), a_mail(1)) == ["queued", "queued"]
+    await office.the_pause_is_over()
+    assert office.state(a_mail(1)) == "sent"
+    assert await office.refusals.suppressed() == []
+    office.clock.move(LONG)
+    await office.worker().tick()
+    assert (office.state(a_mail()), office.document(a_mail())["attempts"]) == ("sent", 1)
 
 
 @pytest.mark.parametrize(
@@ -227,9 +271,9 @@ async def test_a_wrong_password_costs_no_mail(server: Server) -> None:
     office = Office(server.port, credentials="jobwire:wr%40ng@")
     server.knows_password = False
     assert await office.send(a_mail()) == ["queued"]
-    assert "535" in office.document(a_mail())["error"]
+    assert "535" in (await office.breaker().state())["error"]
     server.knows_password = True
-    await comes_again(server, office)
+    await comes_again(server, office, attempts=0)
 
 
 async def test_a_server_that_is_not_there_costs_no_mail(server: Server, office: Office) -> None:
@@ -238,14 +282,14 @@ async def test_a_server_that_is_not_there_costs_no_mail(server: Server, office: 
     office._relay = Relay(f"smtp://127.0.0.1:{port}")
     assert await office.send(a_mail()) == ["queued"]
     office._relay = Relay(f"smtp://127.0.0.1:{server.port}")
-    await comes_again(server, office)
+    await comes_again(server, office, attempts=0)
 
 
 async def test_a_mail_whose_last_byte_may_have_arrived_is_uncertain_and_never_sent_again(
     server: Server, office: Office
 ) -> None:
     server.answer("DATA", HANG_UP)
-    assert await office.send(a_mail(), a_mail(1)) == ["uncertain", "sent"]
+    assert await office.send(a_mail(), a_mail(1)) == ["uncertain", "queued"]
     office.clock.move(LONG)
     await office.worker().tick()
     assert server.taken == [a_mail().id, a_mail(1).id]
@@ -351,7 +395,7 @@ async def test_an_address_at_which_nobody_is_costs_one_connection_and_no_more(
 
 @pytest.mark.parametrize(
     "answer",
-    ["554 5.7.1 Relay access denied", "550 5.7.26 Not authenticated", "552 5.2.2 Full", "550 5.2.2 Full", "450 Later"],
+    ["552 5.2.2 Full", "550 5.2.2 Full", "450 Later", "550 5.2.1 Inactive", "554 5.6.0 Malformed", "550 Refused"],
 )
 async def test_what_is_no_judgement_on_the_address_suppresses_nothing(
     server: Server, office: Office, answer: str
@@ -415,7 +459,8 @@ async def test_only_what_may_be_refused_can_be(office: Office, template: str) ->
 
 async def test_an_uncertain_mail_goes_out_again_by_a_persons_word_alone(server: Server, office: Office) -> None:
     server.answer("DATA", HANG_UP)
-    assert await office.send(a_mail(), a_mail(1)) == ["uncertain", "sent"]
+    assert await office.send(a_mail(), a_mail(1)) == ["uncertain", "queued"]
+    await office.the_pause_is_over()
     assert len(await office.told()) == 2
     (uncertain,) = await office.outbox.uncertain()
     assert await office.outbox.again([uncertain["_id"], a_mail(1).id], office.clock.now()) == 1
