@@ -60,6 +60,30 @@ def uncertain_command(
         typer.echo(line)
 
 
+@mails.command("relay")
+def relay_command() -> None:
+    """Say whether mails are sent, and if they are not, since when, what the mail server says, and how many wait."""
+    for line in asyncio.run(_relay()):
+        typer.echo(line)
+
+
+async def _relay() -> list[str]:
+    from services.notifications.outbox import Outbox  # noqa: PLC0415 - only these commands need a database
+    from services.notifications.relay import state_of  # noqa: PLC0415 - as above
+
+    async with _notifications() as database:
+        paused, waiting = await state_of(database["relay"]), await Outbox(database).waiting(datetime.now(UTC))
+    counts = f"{waiting['due']} mails are due, {waiting['later']} wait for their time."
+    if paused is None:
+        return [f"Mails are sent. {counts}"]
+    return [
+        f"No mail is sent since {paused['since']:%Y-%m-%d %H:%M} UTC. {counts}",
+        f"The mail server has failed {paused['failures']} times in a row; one mail tries again at "
+        f"{paused['until']:%H:%M:%S} UTC.",
+        f"It said: {paused['error']}",
+    ]
+
+
 async def _suppressed() -> list[str]:
     from services.notifications.refusals import Refusals  # noqa: PLC0415 - only these commands need a database
 

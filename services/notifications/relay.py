@@ -142,9 +142,10 @@ class Breaker:
             await self._collection.update_one({"_id": _ID, "probe": self._probe}, [{"$set": again}])
             self._probe = None
 
-    async def state(self) -> Document | None:
-        """Since when nothing is sent, how often it was tried, when it is next, and what the server said last. None
-        while mails are sent.
-        """
-        document = await self._collection.find_one({"_id": _ID})
-        return document if document and document["failures"] else None
+
+async def state_of(breakers: Collection) -> Document | None:
+    """Since when nothing is sent, how often it was tried, when it is next, and what the server said last. None while
+    mails are sent.
+    """
+    document = await breakers.find_one({"_id": _ID})
+    return document if document and document["failures"] else None

@@ -24,6 +24,7 @@ from shared.metrics import Metrics
 log = get_logger(__name__)
 
 AWAY = (SMTPException, OSError, TimeoutError)
+HELD_AT_MOST = 24
 NOT_A_MAIL = (ValueError, LookupError, AttributeError, TypeError, TemplateError)
 
 
@@ -176,11 +177,11 @@ class Sender:
         """Another mail is tried first. One that is refused again and again while others are taken ends some day; how
         long nothing was taken at all counts nothing.
         """
-        delay, others_go = retry_delay(claim.held), not self._breaker.probing
-        if delay is None and others_go:
+        others_go = not self._breaker.probing
+        if claim.held >= HELD_AT_MOST and others_go:
             await self._end(claim, "failed", _said(error))
             return
-        at = self._clock.now() + (delay or LONGEST_DELAY)
+        at = self._clock.now() + hold_delay(claim.held)
         self._metrics.mails.labels(claim.mail.template, "held").inc()
         await self._outbox.hold(claim, at, _said(error), counts=others_go)
 
@@ -202,15 +203,19 @@ class Sender:
         await self._outbox.end(claim, state, self._clock.now(), error)
 
 
-LONGEST_DELAY = timedelta(minutes=10)
-
-
 def retry_delay(attempts: int) -> timedelta | None:
     """How long to wait after so many attempts: 5 s doubling to 10 minutes. None when three days of trying are over."""
     waited = sum(min(5 * 2**attempt, 600) for attempt in range(min(attempts, 8))) + max(attempts - 8, 0) * 600
     if waited > GIVE_UP_AFTER.total_seconds():
         return None
-    return min(timedelta(seconds=5 * 2 ** min(attempts, 8)), LONGEST_DELAY)
+    return timedelta(seconds=min(5 * 2 ** min(attempts, 8), 600))
+
+
+def hold_delay(held: int) -> timedelta:
+    """How long a mail waits with which the server has refused us so often while it took others: 5 s doubling to 6 hours,
+    so that `HELD_AT_MOST` is three days.
+    """
+    return min(timedelta(seconds=5 * 2 ** min(held, 16)), timedelta(hours=6))
 
 
 def _said(error: Exception) -> str:

@@ -19,7 +19,7 @@ from services.notifications.mail import mail_for_sign_in, mails_for_job
 from services.notifications.outbox import LEASE_SECONDS, Outbox
 from services.notifications.recipients import Recipient
 from services.notifications.refusals import Refusals
-from services.notifications.relay import LONGEST, Breaker, Relay
+from services.notifications.relay import LONGEST, Breaker, Relay, state_of
 from services.notifications.sender import Desk, Sender, retry_delay
 from services.notifications.teams import Teams
 from services.notifications.teller import Teller
@@ -119,16 +119,16 @@ class Office:
         self.refusals = Refusals(self.database)
         self.current = Current(self.database, Teams(self.database))
         self.metrics = Metrics("tests")
+        settings = Settings(secret_keys="the-key-of-the-tests")
+        self._composer = Composer(settings, Links(settings))
         self._relay = Relay(f"smtp://{credentials}127.0.0.1:{port}")
 
     def worker(self) -> Sender:
-        settings = Settings(secret_keys="the-key-of-the-tests")
-        composer = Composer(settings, Links(settings))
         desk = Desk(
             self.outbox,
             self.current,
             self.refusals,
-            composer,
+            self._composer,
             self._relay,
             self.clock,
             self.metrics,
@@ -271,7 +271,7 @@ async def test_a_wrong_password_costs_no_mail(server: Server) -> None:
     office = Office(server.port, credentials="jobwire:wr%40ng@")
     server.knows_password = False
     assert await office.send(a_mail()) == ["queued"]
-    assert "535" in (await office.breaker().state())["error"]
+    assert "535" in (await state_of(office.database["relay"]))["error"]
     server.knows_password = True
     await comes_again(server, office, attempts=0)
 
