@@ -78,8 +78,7 @@ async def _relay() -> list[str]:
         return [f"Mails are sent. {counts}"]
     return [
         f"No mail is sent since {paused['since']:%Y-%m-%d %H:%M} UTC. {counts}",
-        f"The mail server has failed {paused['failures']} times in a row; one mail tries again at "
-        f"{paused['until']:%H:%M:%S} UTC.",
+        f"It failed {paused['failures']} times in a row; one mail tries again at {paused['until']:%H:%M:%S} UTC.",
         f"It said: {paused['error']}",
     ]
 

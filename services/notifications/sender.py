@@ -212,8 +212,8 @@ def retry_delay(attempts: int) -> timedelta | None:
 
 
 def hold_delay(held: int) -> timedelta:
-    """How long a mail waits with which the server has refused us so often while it took others: 5 s doubling to 6 hours,
-    so that `HELD_AT_MOST` is three days.
+    """How long a mail waits with which the server has refused us so often while it took others: 5 s doubling to 6
+    hours, so that `HELD_AT_MOST` is three days.
     """
     return min(timedelta(seconds=5 * 2 ** min(held, 16)), timedelta(hours=6))
 

@@ -266,7 +266,7 @@ async def test_a_weekend_without_a_mail_server(server: FakeServer, office: Offic
 
 
 def happens(hour: int, at: datetime) -> list[tuple[Mail, str]]:
-    """What is wanted in one hour, and what must become of it: one that lives on, two that come to nothing, and a message."""
+    """What is wanted in one hour, and what must become of it."""
     events = [
         (0, CREATED, "sent"),  # a new job that still is one on Monday
         (1, CREATED, "dropped"),  # one that has been withdrawn by then

@@ -11,6 +11,7 @@ from services.notifications.bursts import WINDOW
 from services.notifications.outbox import ENDED
 from services.notifications.retention import AT_ONCE, Retention
 from services.notifications.teller import Teller
+from shared.contracts.base import derived_id
 from shared.settings import Settings
 from shared.topics import MAILS
 from tests.builders import NOW
@@ -28,7 +29,7 @@ class Kept(Post):
 
     async def a_mail(self, state: str, *, told: bool = True, number: int = 0) -> Any:
         """A mail that ended now."""
-        (mail, *_) = wrote(f"{state} {number}")
+        (mail, *_) = wrote(f"{state} {number}", derived_id("a job", state, number))
         await self.outbox.queue([mail], self.clock.now())
         fields = {"state": state, "ended_at": self.clock.now(), "told": told, "error": "for mia@kettle.example"}
         await self.database["mails"].update_one({"_id": mail.id}, {"$set": fields})
