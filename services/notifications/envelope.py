@@ -44,7 +44,7 @@ class Mail(NamedTuple):
     """One mail to one recipient. `values` are the template's, without the link: its secret is made when the mail is
     sent. `paced_by` names whose mails of this kind are spread over the hours; `parts` are the values of the mails that
     were folded into this one, in order. `partner_id` is whose team it goes to or speaks of, `wanted_at` when it was
-    queued.
+    queued, `cause` the record that it follows from.
     """
 
     id: UUID
@@ -59,6 +59,7 @@ class Mail(NamedTuple):
     parts: tuple[Values, ...] = ()
     partner_id: UUID | None = None
     wanted_at: datetime | None = None
+    cause: UUID | None = None
 
 
 def side_of(link: str) -> ActorKind | None:
@@ -78,9 +79,8 @@ def mail_because_of(  # noqa: PLR0913 - a mail's fields
     partner_id: UUID | None = None,
 ) -> Mail:
     """A mail whose id follows from its cause: wanted twice is wanted once."""
-    mail_id = derived_id("mail", cause.id, recipient.email, template)
     return Mail(
-        mail_id,
+        mail_id_of(cause.id, recipient.email, template),
         template,
         recipient,
         cause.subject,
@@ -90,7 +90,13 @@ def mail_because_of(  # noqa: PLR0913 - a mail's fields
         reply_to=reply_to,
         paced_by=paced_by,
         partner_id=partner_id,
+        cause=cause.id,
     )
+
+
+def mail_id_of(cause: UUID, email: str, template: str) -> UUID:
+    """The one mail of this kind to this address because of this record."""
+    return derived_id("mail", cause, email, template)
 
 
 def one_to_each_address(mails: Iterable[Mail]) -> list[Mail]:

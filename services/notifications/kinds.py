@@ -27,6 +27,8 @@ class Kind(NamedTuple):
     """`refused_as`: what the recipient can refuse it as, by one click. `folds`: those that come in a burst go out as
     one. `insists`: somebody waits for it, so that an address which the server has refused is tried again after a day.
     `unless`: what makes it senseless by the time it is sent. `counts_down`: it says how many hours are left.
+    `reaches_somebody`: where its recipient has left the team, whoever is at the desk now gets it, or nobody would
+    answer.
     """
 
     about: Subject = Subject.JOB
@@ -35,6 +37,7 @@ class Kind(NamedTuple):
     insists: bool = False
     unless: tuple[Check, ...] = ()
     counts_down: bool = False
+    reaches_somebody: bool = False
 
 
 _TEAMS = (sense.left_team,)
@@ -46,8 +49,12 @@ KINDS: Mapping[str, Kind] = {
     "confirm_request": Kind(Subject.REQUEST, insists=True, unless=(sense.confirmed,)),
     "invitation": Kind(Subject.PARTNER, unless=(sense.uninvited,)),
     # What a partner is here for. Who wants less of it says so in the preferences.
-    "new_job": Kind(unless=(sense.over, sense.blocked, sense.left_team)),
-    "lead": Kind(Subject.LEAD, unless=(sense.request_over, sense.blocked, sense.unpublished, sense.left_team)),
+    "new_job": Kind(unless=(sense.over, sense.blocked, sense.left_team), reaches_somebody=True),
+    "lead": Kind(
+        Subject.LEAD,
+        unless=(sense.request_over, sense.blocked, sense.unpublished, sense.left_team),
+        reaches_somebody=True,
+    ),
     "expired": Kind(unless=_TEAMS),
     "job_declined": Kind(unless=(*_TEAMS, *_MERCHANTS)),
     "assigned": Kind(unless=(sense.over, sense.left_team, sense.unassigned)),
@@ -85,6 +92,12 @@ def folds(mail: Mail) -> bool:
 def senseless(mail: Mail, now: Now, at: datetime) -> str:
     """Why the mail is not sent any more; empty when it is."""
     return next((reason for check in kind_of(mail.template).unless if (reason := check(mail, now, at))), "")
+
+
+def instead(mail: Mail, now: Now, reason: str) -> list[Mail]:
+    """What goes out in place of a mail that is not sent for this reason."""
+    moved = reason == sense.LEFT_TEAM and kind_of(mail.template).reaches_somebody
+    return sense.to_the_desk(mail, now) if moved else []
 
 
 def as_of(mail: Mail, now: Now, at: datetime) -> Mail:

@@ -194,6 +194,7 @@ def _document(mail: Mail, now: datetime, due: datetime) -> Document:
         "locale": mail.recipient.locale.value,
         "about": mail.about,
         "partner_id": mail.partner_id,
+        "cause": mail.cause,
         "link": mail.link,
         "side": side.value if side else None,
         "values": mail.values,
@@ -220,4 +221,5 @@ def _mail(document: Document) -> Mail:
         parts=tuple(part["values"] for part in document.get("parts", ())),
         partner_id=document.get("partner_id"),
         wanted_at=document.get("created_at"),
+        cause=document.get("cause"),
     )

@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 
 from services.notifications.compose import Composer
 from services.notifications.current import Current
-from services.notifications.kinds import as_of, kind_of, senseless
+from services.notifications.kinds import as_of, instead, kind_of, senseless
 from services.notifications.outbox import CLAIMED_AT_ONCE, FINAL_DOT_SECONDS, GIVE_UP_AFTER, Claim, Outbox
 from services.notifications.refusals import Refusals
 from services.notifications.relay import Breaker, Relay, Way
@@ -100,6 +100,7 @@ class Sender:
         now, mail = self._clock.now(), claim.mail
         known = await self._desk.current.of(mail)
         if reason := senseless(mail, known, now):
+            await self._outbox.queue(instead(mail, known, reason), now)
             await self._end(claim, "dropped", reason)
             return None
         if reason := await self._desk.refusals.reason(mail, now):

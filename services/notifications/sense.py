@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from services.notifications.envelope import Mail, side_of
+from services.notifications.envelope import Mail, mail_id_of, side_of
+from services.notifications.recipients import Recipient, desk_of
 from shared.contracts.base import ActorKind, address_key
 from shared.contracts.jobs import AccessStatus, Status
-from shared.contracts.partners import Member, Partner
+from shared.contracts.partners import MailTopic, Member, Partner
 from shared.contracts.requests import RequestStatus
 from shared.i18n import moment
 
+LEFT_TEAM = "left_team"
 SIGN_IN_WITHIN = timedelta(hours=1)
 """Whoever asked for a link longer ago has asked again, or gone."""
 
@@ -65,7 +67,7 @@ def left_team(mail: Mail, now: Now, _at: datetime) -> str:
         return ""
     member = _member(mail, now.partner)
     if member is None or not member.joined:
-        return "left_team"
+        return LEFT_TEAM
     hidden = member.assigned_only and now.job is not None and member.member_id not in now.job.assignees
     return "no_access" if hidden else ""
 
@@ -170,6 +172,24 @@ def counted_down(mail: Mail, now: Now, at: datetime) -> Mail:
 def hours_left(deadline: datetime, at: datetime) -> int:
     """Whole hours, the nearest; the last one is one hour until it is over."""
     return max(1, round((deadline - at).total_seconds() / 3600))
+
+
+def to_the_desk(mail: Mail, now: Now) -> list[Mail]:
+    """The mail to those who are at the partner's desk now, for its own recipient has left. Whoever was told when it was
+    new has a mail of this id, so that nobody is told twice. In the language that it was written for.
+    """
+    if mail.cause is None or now.partner is None:
+        return []
+    assignees = now.job.assignees if now.job else ()
+    return [
+        mail._replace(
+            id=mail_id_of(mail.cause, to.email, mail.template),
+            recipient=Recipient(to.email, to.name, mail.recipient.locale),
+            values={**mail.values, "recipient_name": to.name},
+            paced_by=None,
+        )
+        for to in desk_of(now.partner, MailTopic.NEW_JOBS, assignees)
+    ]
 
 
 def _member(mail: Mail, partner: Partner) -> Member | None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.notifications.current import Current
 from services.notifications.envelope import Mail
-from services.notifications.kinds import KINDS, Subject, as_of, senseless
+from services.notifications.kinds import KINDS, Subject, as_of, instead, senseless
 from services.notifications.mail import mail_for_request, mail_for_sign_in, mails_for_job, mails_for_partner
 from services.notifications.prospects import mails_for_lead, mails_for_match
 from services.notifications.sense import Now, hours_left
@@ -356,3 +356,24 @@ def test_whoever_may_not_read_it_any_more_gets_no_mail_of_a_team(template: str) 
 
 def test_a_block_is_no_event_that_mails_are_about() -> None:
     assert mails(JobBlocked(actor=BY_MERCHANT)) == {}
+
+
+@pytest.mark.parametrize("template", [name for name, kind in KINDS.items() if kind.reaches_somebody])
+async def test_what_is_new_reaches_whoever_is_at_the_desk_now(learned: Learned, template: str) -> None:
+    """Aiko and Lea were told; Aiko has left before, and Noa has come. Lea is not told twice."""
+    owners = a_partner(members=(a_member("Aiko"), a_member("Lea")), version=4)
+    event = an_event(CREATED, a_job()) if template == "new_job" else about(delivered().fact, a_lead())
+    aikos, leas = mails_for_job(event, owners) if template == "new_job" else mails_for_lead(event, owners)
+    await learned.partner(owners.model_copy(update={"members": (a_member("Lea"), a_member("Noa")), "version": 5}))
+    known = await learned.current.of(aikos)
+    to_lea, to_noa = instead(aikos, known, senseless(aikos, known, NOW))
+    assert to_lea.id == leas.id
+    assert (to_noa.recipient.email, senseless(to_noa, known, NOW)) == ("noa@hoshi.example", "")
+    assert to_noa.id not in (aikos.id, leas.id)
+
+
+async def test_what_is_not_new_goes_to_nobody_else(learned: Learned) -> None:
+    mail = mails(REMINDED)["reminder"]
+    await learned.partner(TEAM.model_copy(update={"members": (a_member("Lea"),), "version": 4}))
+    known = await learned.current.of(mail)
+    assert instead(mail, known, senseless(mail, known, NOW)) == []
