@@ -4,9 +4,13 @@ from datetime import datetime
 from typing import get_args
 from uuid import UUID
 
-from services.gateway.team import TeamCommand, decide_team
+from pydantic_core import to_json
+
+from services.gateway.team import TeamCommand, decide_team, team_after
 from shared.contracts.base import ActorKind
+from shared.contracts.codec import MAX_RECORD_BYTES
 from shared.contracts.partners import (
+    MOST_BLOCKS,
     BlockPartner,
     ChangePreferences,
     ChangeProfile,
@@ -28,9 +32,30 @@ from shared.taxonomy import is_service
 
 _STATE = frozenset(Partner.model_fields) & frozenset(PartnerChanged.model_fields)
 MOST_SERVICES = 60
+MOST_BYTES = MAX_RECORD_BYTES // 2 - 4096
+"""Of a partner as it travels. An event carries it once as its snapshot and once, at a registration, as its fact."""
 
 
 def decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID, at: datetime) -> Decision:
+    """As `shared.aggregate.Aggregate.decide`. Nothing is decided that could not be published: who is refused can act,
+    while an event that is too large would keep everybody from hearing of this partner again.
+    """
+    decision = _decide(partner, command, partner_id)
+    if isinstance(decision, Rejection) or not decision:
+        return decision
+    after = partner
+    for fact in decision:
+        assert isinstance(fact, PartnerChanged)
+        after = evolve(after, fact, partner_id, at)
+    size = len(to_json(after))
+    if size > MOST_BYTES and (partner is None or size > len(to_json(partner))):
+        return Rejection(
+            "too_large", "This is more than a profile with its team can hold. Shorten or remove something."
+        )
+    return decision
+
+
+def _decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID) -> Decision:
     if isinstance(command, RegisterPartner):
         return _register(partner, command, partner_id)
     if partner is None:
@@ -49,7 +74,11 @@ def evolve(partner: Partner | None, fact: PartnerChanged, partner_id: UUID, at: 
     changed = {name: value for name in _STATE if (value := getattr(fact, name)) is not None}
     if partner is None:
         return Partner.model_validate({"partner_id": partner_id, **changed})
-    return partner.model_copy(update=changed)
+    # Bounded here, too: what was stored before there was a bound shrinks with its next change.
+    blocked_by = changed.get("blocked_by", partner.blocked_by)[-MOST_BLOCKS:]
+    return partner.model_copy(
+        update={"members": team_after(partner.members, fact), **changed, "blocked_by": blocked_by}
+    )
 
 
 def missing(partner: Partner, at: datetime) -> list[str]:
@@ -106,7 +135,8 @@ def _block(partner: Partner, command: BlockPartner) -> Decision:
         return Rejection("forbidden", "Only a merchant can block a partner.")
     if merchant_id in partner.blocked_by:
         return []
-    return [PartnerChanged(blocked_by=(*partner.blocked_by, merchant_id))]
+    # The whole list, too, as long as releases run that know no `blocked`.
+    return [PartnerChanged(blocked_by=(*partner.blocked_by, merchant_id)[-MOST_BLOCKS:], blocked=merchant_id)]
 
 
 def _register(partner: Partner | None, command: RegisterPartner, partner_id: UUID) -> Decision:
@@ -120,6 +150,8 @@ def _register(partner: Partner | None, command: RegisterPartner, partner_id: UUI
         return Rejection("unknown_service", f"There is no service {unknown[0]!r}.")
     if not any(member.role is Role.OWNER and member.joined for member in command.members):
         return Rejection("no_owner", "An organisation needs an owner.")
+    if len({member.member_id for member in command.members}) < len(command.members):
+        return Rejection("same_member", "Two members have one id.")
     if partner is None:
         return [_registered(command.profile, command.preferences, command)]
     if command.actor.kind is not ActorKind.SYSTEM:

@@ -58,6 +58,8 @@ from shared.contracts.jobs import (
 )
 from shared.decisions import Decision, Rejection, Timer
 
+MOST_ASSIGNEES = 100
+
 
 def decide(job: Job | None, command: JobCommand, job_id: UUID, at: datetime) -> Decision:
     """The facts that follow from a command, or why it is refused. `at` is when the command entered the log."""
@@ -151,6 +153,8 @@ def _assign(job: Job, command: AssignMembers) -> Decision:
     wanted = tuple(dict.fromkeys(command.member_ids))
     if set(wanted) == set(job.assignees):
         return []
+    if len(wanted) > max(MOST_ASSIGNEES, len(job.assignees)):
+        return Rejection("too_many_assignees", f"Up to {MOST_ASSIGNEES} members work on a job.")
     added = tuple(member for member in wanted if member not in job.assignees)
     return [MembersAssigned(member_ids=wanted, added=added, actor=command.actor)]
 

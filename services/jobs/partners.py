@@ -14,7 +14,7 @@ from shared.commands import Order, ordered
 from shared.consumer import Received
 from shared.contracts.base import SYSTEM
 from shared.contracts.jobs import CloseJob, DeclineReason, Job, JobCreated, MembersAssigned, UnassignMember
-from shared.contracts.partners import Partner, PartnerChanged
+from shared.contracts.partners import MOST_BLOCKS, Partner, PartnerChanged
 from shared.mongo import Collection, Database, replace_if_newer
 from shared.publisher import Outgoing, Publisher
 from shared.topics import JOB_COMMANDS
@@ -49,8 +49,8 @@ class PartnerWatch:
         orders: list[Outgoing] = []
         for received in changed:
             fact, partner_id = received.record.fact, received.record.subject
-            if fact.blocked_by is not None:
-                between = {"partner_id": partner_id, "merchant_id": {"$in": list(fact.blocked_by)}}
+            if blocked := _blocking(fact):
+                between = {"partner_id": partner_id, "merchant_id": {"$in": blocked}}
                 jobs = [job["_id"] async for job in self._jobs.find(between, {"_id": 1})]
                 orders += _ordered(received, [_closed(job_id) for job_id in jobs])
             if fact.removed is not None:
@@ -70,8 +70,19 @@ class PartnerWatch:
             job: Job = received.record.snapshot
             partner = known.get(job.partner_id)
             if partner is not None:
-                orders += _ordered(received, _due(job, received.record.fact, partner["blocked_by"], partner["members"]))
+                blocked_by = [*partner["blocked_by"], *await self._blocked_long_ago(job, partner["blocked_by"])]
+                orders += _ordered(received, _due(job, received.record.fact, blocked_by, partner["members"]))
         return orders
+
+    async def _blocked_long_ago(self, job: Job, blocked_by: Sequence[UUID]) -> list[UUID]:
+        """The job's merchant, if its block is so old that the partner's record does not name it any more: who blocks
+        has a job with the partner, and that job remembers it.
+        """
+        merchant_id = job.details.merchant.merchant_id
+        if len(blocked_by) < MOST_BLOCKS or merchant_id in blocked_by:
+            return []
+        between = {"partner_id": job.partner_id, "merchant_id": merchant_id, "state.blocked": True}
+        return [merchant_id] if await self._jobs.find_one(between, {"_id": 1}) else []
 
 
 def _due(
@@ -84,6 +95,11 @@ def _due(
                 yield _unassigned(job.job_id, member_id)
     elif job.details.merchant.merchant_id in blocked_by:
         yield _closed(job.job_id)
+
+
+def _blocking(fact: PartnerChanged) -> list[UUID]:
+    """Who has just blocked the partner; all who have, in records that do not say which of them it was."""
+    return [fact.blocked] if fact.blocked is not None else list(fact.blocked_by or ())
 
 
 def _closed(job_id: UUID) -> Order:

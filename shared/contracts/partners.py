@@ -128,8 +128,13 @@ class Profile(Contract):
     services: Annotated[tuple[Offer, ...], Field(max_length=60)]
 
 
+MOST_BLOCKS = 1_000
+
+
 class Partner(Snapshot):
-    """`blocked_by` are merchants who want nothing more of this partner. Its team is not told who they are."""
+    """`blocked_by` are merchants who want nothing more of this partner, the last `MOST_BLOCKS` of them. Its team is not
+    told who they are.
+    """
 
     partner_id: UUID
     profile: Profile
@@ -143,6 +148,10 @@ class Partner(Snapshot):
 
     def member(self, member_id: UUID) -> Member | None:
         return next((member for member in self.members if member.member_id == member_id), None)
+
+    def member_at(self, email: str) -> Member | None:
+        """The member with this address, however it is spelt."""
+        return next((member for member in self.members if address_key(member.email) == address_key(email)), None)
 
     def acting(self, actor: Actor) -> Member | None:
         """The member on whose behalf a command speaks, if it is one of this team."""
@@ -241,14 +250,17 @@ class BlockPartner(Message):
 
 
 class PartnerChanged(Message):
-    """The parts that changed, whole; what is None stayed as it was. `invited` and `removed` name who is mailed and
-    whose sessions end.
+    """The parts that changed, whole; what is None stayed as it was. Of a team only `member` is named, who is new or not
+    as before, or `removed`; `members` is the first team, and the whole one in older records. `blocked` is the merchant
+    who has just blocked the partner. `invited` and `removed` name who is mailed and whose sessions end.
     """
 
     profile: Profile | None = None
     preferences: Preferences | None = None
     members: tuple[Member, ...] | None = None
+    member: Member | None = None
     blocked_by: tuple[UUID, ...] | None = None
+    blocked: UUID | None = None
     invited: UUID | None = None
     removed: Member | None = None
     actor: Actor | None = None

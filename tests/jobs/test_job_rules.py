@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.jobs.job import decide, evolve, timer
-from shared.contracts.base import Actor, ActorKind, Message
+from shared.contracts.base import Actor, ActorKind, Message, derived_id
 from shared.contracts.jobs import (
     AccessStatus,
     AssignMembers,
@@ -445,3 +445,12 @@ def test_a_review_is_edited_and_answered_also_when_the_job_goes_on() -> None:
     going_on = along(a_job(), WAYS["reviewed, then reactivated"])
     assert after(going_on, act("EditReview", BY_MERCHANT), NOW).review.rating == 4
     assert after(going_on, act("AnswerReview", BY_PARTNER), NOW).review.answer == "Thank you."
+
+
+def test_a_job_is_worked_on_by_so_many_and_no_more() -> None:
+    crowd = tuple(derived_id("member", number) for number in range(101))
+    refused = decide(a_job(), AssignMembers(member_ids=crowd, actor=BY_PARTNER), JOB_ID, NOW)
+    assert isinstance(refused, Rejection)
+    assert refused.code == "too_many_assignees"
+    (fact,) = decide(a_job(), AssignMembers(member_ids=crowd[:100], actor=BY_PARTNER), JOB_ID, NOW)
+    assert len(fact.added) == 100

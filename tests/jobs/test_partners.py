@@ -8,10 +8,10 @@ import pytest
 from services.jobs.main import JOB
 from services.jobs.partners import PartnerWatch
 from shared.consumer import Received
-from shared.contracts.base import Message
+from shared.contracts.base import Message, derived_id
 from shared.contracts.codec import encode
 from shared.contracts.jobs import CloseJob, Job, JobCreated, MembersAssigned, Status, UnassignMember
-from shared.contracts.partners import Partner, PartnerChanged
+from shared.contracts.partners import MOST_BLOCKS, Partner, PartnerChanged
 from shared.topics import JOB_COMMANDS
 from tests.builders import (
     AIKO,
@@ -133,6 +133,25 @@ async def test_another_merchants_job_stays(watched: Watched) -> None:
     unblocked = a_partner(blocked_by=(JOB_ID,), version=2)
     await watched.hears(of_partner(PartnerChanged(blocked_by=unblocked.blocked_by), unblocked))
     assert watched.orders() == []
+
+
+async def test_a_block_that_names_one_merchant_leaves_the_jobs_of_those_before_alone(watched: Watched) -> None:
+    await watched.stored(a_job(Status.REPLIED, blocked=True))
+    other = derived_id("another merchant")
+    both = a_partner(blocked_by=(MERCHANT_ID, other), version=3)
+    await watched.hears(of_partner(PartnerChanged(blocked_by=both.blocked_by, blocked=other), both))
+    assert watched.orders() == []
+
+
+async def test_a_block_holds_when_so_many_came_after_it_that_the_partners_record_does_not_name_it(
+    watched: Watched,
+) -> None:
+    earlier = a_job(Status.DECLINED, blocked=True).model_copy(update={"job_id": derived_id("an earlier job")})
+    await watched.stored(earlier)
+    later = tuple(derived_id("merchant", number) for number in range(MOST_BLOCKS))
+    await watched.hears(of_partner(PartnerChanged(), a_partner(blocked_by=later, version=9)))
+    await new_job(watched)
+    assert [type(order) for order in watched.orders()] == [CloseJob]
 
 
 async def new_job(watched: Watched) -> None:

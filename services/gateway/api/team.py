@@ -15,6 +15,7 @@ from services.gateway.api.views_partner import OwnSettingsView, TeamView, own_se
 from services.gateway.choices import Choices
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
+from services.gateway.team import no_room
 from shared.clock import Clock
 from shared.commands import Commander
 from shared.contracts.base import Locale, Message
@@ -28,7 +29,7 @@ from shared.contracts.partners import (
     Role,
 )
 from shared.doors import Address, Body, GivenLine
-from shared.http import Problem
+from shared.http import Problem, field_problem
 from shared.limit import MailLimit
 from shared.topics import PARTNER_COMMANDS
 
@@ -86,6 +87,9 @@ def team_api(  # noqa: PLR0913, PLR0917 - the parts, named
     @router.post("/team/invitations", response_model=TeamView, responses={**ASKED, **OFTEN})
     async def invite(body: InvitationBody, member: Admin, origin: OriginHeader) -> Any:
         """Invite somebody by mail. Inviting the same address again sends another mail."""
+        full = no_room(member.partner)
+        if full and member.partner.member_at(body.email) is None:
+            raise field_problem([{"field": "email", "message": full.reason, "code": full.code}])
         if not await invitations.allows(uuid4(), body.email, clock.now()):
             raise Problem(429, "too_many", "This address has been invited often. Try again in a quarter of an hour.")
         return await change(member, InviteMember(**dict(body), actor=member.actor()), origin)
