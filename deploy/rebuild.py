@@ -1,7 +1,9 @@
 """Lets the gateway build its read models anew: its next start reads their topics from the first record."""
 
 from deploy.groups import Groups
+from services.gateway.read.catching_up import REBUILD_HOLDS, note
 from services.gateway.read.models import READ_MODELS
+from shared.clock import SystemClock
 from shared.mongo import Mongo
 from shared.settings import Settings
 
@@ -14,7 +16,7 @@ async def rebuild(settings: Settings) -> list[str]:
     """Drop the read models and set their groups back to the start; gives the collections. Raises `GatewayRuns`.
 
     The groups come first: if this ends in between, the gateway reads everything into what is there, which changes
-    nothing. Sessions, read marks, files and the partners themselves are no read models and stay.
+    nothing. Sessions, merchants, read marks, files and the partners are no read models and stay.
     """
     async with Groups(settings) as groups:
         await _check_nobody_runs(groups)
@@ -24,6 +26,7 @@ async def rebuild(settings: Settings) -> list[str]:
         mongo = Mongo.connect(settings.mongodb_uri.get_secret_value(), driver=settings.mongodb_driver)
         try:
             database = mongo.database(settings.database("gateway"))
+            await note(database, [model.group for model in READ_MODELS], SystemClock().now() + REBUILD_HOLDS)
             for name in collections:
                 await database[name].drop()
         finally:

@@ -13,6 +13,7 @@ from bson.codec_options import CodecOptions, TypeRegistry
 from pymongo import AsyncMongoClient, ReadPreference, UpdateOne, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.collation import Collation
 from pymongo.read_concern import ReadConcern
 
 from shared.progress import MongoProgress
@@ -32,6 +33,10 @@ def _encode_unknown(value: Any) -> Any:
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, uuid_representation=4, type_registry=TypeRegistry(fallback_encoder=_encode_unknown)
 )
+
+
+IGNORING_CASE = Collation("en", strength=2)
+"""For a query, and for the index that it uses."""
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,11 @@ class MemoryCollection:
     async def create_index(self, *_: Any, **__: Any) -> None:
         """Indexes make queries fast; here they are few documents."""
 
-    def find(self, query: Document | None = None, _fields: Document | None = None) -> MemoryCursor:
-        return MemoryCursor([_through_bson(document) for document in self._matching(query or {})])
+    def find(
+        self, query: Document | None = None, _fields: Document | None = None, *, collation: Any = None
+    ) -> MemoryCursor:
+        """`collation`: only the one that ignores case."""
+        return MemoryCursor([_through_bson(one) for one in self._matching(query or {}, fold=collation is not None)])
 
     async def find_one(self, query: Document, _fields: Document | None = None) -> Document | None:
         return next(iter(self.find(query)._documents), None)
@@ -148,9 +151,10 @@ class MemoryCollection:
             raise BulkWriteError({"writeErrors": errors, "writeConcernErrors": []})
         return SimpleNamespace(matched_count=matched, upserted_ids=upserted)
 
-    def _matching(self, query: Document) -> list[Document]:
-        now, query = self._now(), _through_bson(query)
-        return [document for document in self.documents.values() if _applies(query, document, now)]
+    def _matching(self, query: Document, *, fold: bool = False) -> list[Document]:
+        now, folded = self._now(), _folded if fold else _as_it_is
+        query = folded(_through_bson(query))
+        return [document for document in self.documents.values() if _applies(query, folded(document), now)]
 
     def _update(self, query: Document, update: Any, found: list[Document], *, upsert: bool) -> SimpleNamespace:
         modified = 0
@@ -183,6 +187,19 @@ class MemoryCollection:
                 if operator != "$setOnInsert" or inserting:
                     _change(after, operator, name, value)
         return after
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _folded(value: Any) -> Any:
+    """All texts in lower case; the names of fields stay."""
+    if isinstance(value, dict):
+        return {name: _folded(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_folded(part) for part in value]
+    return value.lower() if isinstance(value, str) else value
 
 
 _MISSING = object()

@@ -17,9 +17,9 @@ class Joining:
         self._accounts = accounts
         self._commander = commander
 
-    async def open_session(self, token: str) -> Session:
+    async def open_session(self, token: str, attempt: str | None = None) -> Session:
         """As `Accounts.open_session`; whoever was invited by this link joins."""
-        session = await self._accounts.open_session(token)
+        session = await self._accounts.open_session(token, attempt)
         if session.invited_to is not None:
             invited = [one.partner.partner_id for one in await self._accounts.invitations(session.email)]
             if session.invited_to in invited:  # else it has been taken back

@@ -50,7 +50,7 @@ def build(service: Service) -> FastAPI:
     accounts = Accounts(database, Links(settings), service.publisher, clock, settings)
     reading, files = Reading(database), GridFiles(database, "attachments", clock)
     attachments = Attachments(files, database, clock)
-    slugs, invitations = Slugs(database, reading, clock), MailLimit(database["invitations"])
+    slugs, invitations = Slugs(database, clock), MailLimit(database["invitations"])
     for part in (accounts, files, slugs, invitations):
         service.prepares(part.prepare)
     service.repeats("attachments", attachments.tidy, every=600)

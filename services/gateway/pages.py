@@ -1,6 +1,7 @@
 """The few pages that mailed links lead to. Nothing happens by GET: mail scanners follow links."""
 
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -23,13 +24,14 @@ def pages(accounts: Accounts, joining: Joining) -> APIRouter:
     async def ask(locale: Locale, token: str = "") -> Response:
         if not token:
             return _page(locale, "ask_link.html")
-        return _page(locale, "sign_in.html", token=token)
+        return _page(locale, "sign_in.html", token=token, attempt=token_urlsafe())
 
     @router.post("/{locale}/sign-in")
     async def signed_in(locale: Locale, request: Request) -> Response:
-        token = str((await request.form()).get("token", ""))
+        form = await request.form()
+        token, attempt = str(form.get("token", "")), str(form.get("attempt", ""))
         try:
-            session = await joining.open_session(token)
+            session = await joining.open_session(token, attempt or None)
         except Problem as problem:
             return _page(locale, "bad_link.html", problem.status)
         return _page(

@@ -71,6 +71,8 @@ class SignedIn:
 
     async def merchant(self, bearer: Bearer) -> Merchant:
         merchant = await self._accounts.merchant(await self.email(bearer))
+        if merchant is None and await self._accounts.merchants_are_behind():
+            raise Problem(503, "catching_up", "The newest requests are not here yet. Try again in a few minutes.")
         if merchant is None:
             raise Problem(403, "no_merchant", "This address has made no confirmed request.")
         return merchant

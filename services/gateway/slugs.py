@@ -1,11 +1,11 @@
 """A profile's address is unique. Partners are aggregates of their own, so the name is claimed beside them for the
-moment until the read model shows who has it.
+moment until the partner itself says that it has it.
 """
 
 from datetime import timedelta
 from uuid import UUID
 
-from services.gateway.read.reading import Reading
+from services.gateway.teams import Teams
 from shared.clock import Clock
 from shared.http import field_problem
 from shared.mongo import Database
@@ -14,9 +14,9 @@ CLAIMED_FOR = timedelta(minutes=5)
 
 
 class Slugs:
-    def __init__(self, database: Database, reading: Reading, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._claims = database["slug_claims"]
-        self._reading = reading
+        self._teams = Teams(database)
         self._clock = clock
 
     async def prepare(self) -> None:
@@ -31,7 +31,7 @@ class Slugs:
         if (
             claimed is None
             or claimed["partner_id"] != partner_id
-            or await self._reading.has_slug(slug, besides=partner_id)
+            or await self._teams.has_slug(slug, besides=partner_id)
         ):
             wrong = {"field": "slug", "message": "Another profile has this address. Choose another.", "code": "taken"}
             raise field_problem([wrong])

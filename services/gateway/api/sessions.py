@@ -66,9 +66,11 @@ def sessions_api(accounts: Accounts, joining: Joining, signed_in: SignedIn) -> A
         return Asked(detail="A link is on its way.")
 
     @router.post("/sessions", status_code=201, responses={**BUSY, 401: {"description": "The link is no good."}})
-    async def open_session(body: Token) -> SessionView:
-        """Exchange a mailed token, once, for a session. An invitation's token joins the team."""
-        session = await joining.open_session(body.token)
+    async def open_session(body: Token, origin: OriginHeader) -> SessionView:
+        """Exchange a mailed token, once, for a session. An invitation's token joins the team. Who sends a secret
+        `Idempotency-Key` and loses the answer gets the same session by sending the same again.
+        """
+        session = await joining.open_session(body.token, origin.key)
         return SessionView(token=session.token, expires_at=session.expires_at)
 
     @router.delete("/sessions/current", status_code=204, responses=SESSION)
@@ -82,9 +84,10 @@ def sessions_api(accounts: Accounts, joining: Joining, signed_in: SignedIn) -> A
     async def me(email: Annotated[str, Depends(signed_in.email)]) -> Me:
         """Who you are here."""
         merchant = await accounts.merchant(email)
+        memberships, invitations = await accounts.teams(email)
         return Me(
-            memberships=[membership_view(one) for one in await accounts.memberships(email)],
-            invitations=[membership_view(one) for one in await accounts.invitations(email)],
+            memberships=[membership_view(one) for one in memberships],
+            invitations=[membership_view(one) for one in invitations],
             merchant_id=merchant.merchant_id if merchant else None,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from services.gateway.read import deliveries, explanations, projections, search_index
+from services.gateway.read.catching_up import CatchingUp
 from shared.consumer import Handler, Received
 from shared.mongo import Database
 from shared.projection import Projection, Write
@@ -27,11 +28,11 @@ def _projected(react: Callable[[Received], Iterable[Write]]) -> Callable[[Databa
     return lambda database: Projection(database, react)
 
 
+MERCHANTS_GROUP = "gateway.requests"
 READ_MODELS = (
     ReadModel("gateway.partners", PARTNERS, (projections.PARTNERS,), _projected(projections.on_partner)),
-    ReadModel(
-        "gateway.requests", REQUESTS, (projections.REQUESTS, projections.MERCHANTS), _projected(projections.on_request)
-    ),
+    # Not the merchants: while they are dropped, none of them could sign in. Reading it all again changes none.
+    ReadModel(MERCHANTS_GROUP, REQUESTS, (projections.REQUESTS,), _projected(projections.on_request)),
     ReadModel("gateway.jobs", JOB_EVENTS, (projections.JOBS, projections.TIMELINE), _projected(projections.on_job)),
     ReadModel("gateway.standings", STANDINGS, (projections.STANDINGS,), _projected(projections.on_standing)),
     ReadModel("gateway.leads", LEAD_EVENTS, (projections.LEADS,), _projected(projections.on_lead)),
@@ -47,10 +48,10 @@ READ_MODELS = (
 
 
 def read_models(service: Service) -> None:
-    database = service.database
+    database, catching_up = service.database, CatchingUp(service.database, service.clock)
     service.prepares(lambda: projections.prepare(database))
     service.prepares(lambda: search_index.prepare(database))
     service.prepares(lambda: deliveries.prepare(database))
     service.prepares(lambda: explanations.prepare(database))
     for model in READ_MODELS:
-        service.hears(model.group, [model.topic], model.handler(database))
+        service.hears(model.group, [model.topic], catching_up.watched(model.group, model.handler(database)))

@@ -95,10 +95,6 @@ class Reading:
         cursor = self._partners.find({"_id": {"$in": list(partner_ids)}})
         return {document["_id"]: _partner(document) async for document in cursor}
 
-    async def has_slug(self, slug: str, *, besides: UUID) -> bool:
-        """Whether another partner's profile has this name in its address."""
-        return await self._partners.find_one({"slug": slug, "_id": {"$ne": besides}}, {"_id": 1}) is not None
-
     async def request(self, merchant_id: UUID, request_id: UUID) -> Request:
         """One request of the merchant. Raises `Problem` 404."""
         found = await _at_version(self._requests, {"_id": request_id, "merchant_id": merchant_id}, 0, "request")
