@@ -128,8 +128,8 @@ class Asking:
         async def bare() -> int:
             await self._jobs.find_one({"_id": job_id, **self._mine})
             await self._read_marks([job_id])
-            found = self._timeline.find({"job_id": job_id, "type": NEVER_SHOWN}).sort("version", 1)
-            return len(await found.to_list())
+            found = self._timeline.find({"job_id": job_id, "type": NEVER_SHOWN}).sort("version", -1).limit(PAGE + 1)
+            return len((await found.to_list())[:PAGE])
 
         return Question(f"/api/v1/jobs/{job_id}", bare)
 

@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import READ, SIGNED_IN
-from services.gateway.api.views import JobPage, Jobs, Mails, listed, mails_view, partner_view
+from services.gateway.api.views import JobPage, Jobs, Mails, Timeline, listed, mails_view, partner_view
 from services.gateway.api.views_partner import StandingView, standing_view
 from services.gateway.marks import ReadMarks
 from services.gateway.read.inbox import Inbox, Sort, Wanted
-from services.gateway.read.reading import Reading
+from services.gateway.read.reading import PAGE, Reading
 from services.gateway.read.tenants import member_tenant
 from services.gateway.signed_in import SignedIn
 from shared.contracts.base import ActorKind
@@ -23,6 +23,8 @@ from shared.doors import Body
 from shared.http import field_problem
 
 NO_NUL = r"^[^\x00]*$"
+Cursor = Annotated[str | None, Query(max_length=400)]
+Steps = Annotated[int, Query(ge=1, le=100, description="At most so many steps.")]
 MinVersion = Annotated[int, Query(ge=0, le=2**53, description="Wait for this version: what you have just written.")]
 
 
@@ -64,7 +66,7 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
         wanted: Filters,
         q: Annotated[str, Query(max_length=200, pattern=NO_NUL)] = "",
         sort: Sort = Sort.NEWEST,
-        cursor: Annotated[str | None, Query(max_length=400)] = None,
+        cursor: Cursor = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
     ) -> Jobs:
         """Your partner's jobs. With `q`, those in which these words stand, newest first, with the places."""
@@ -90,10 +92,17 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
 
     @router.get("/jobs/{job_id}", responses=READ)
     async def one_job(job_id: UUID, member: Member, min_version: MinVersion = 0) -> JobPage:
-        """One job with its timeline."""
+        """One job with the last 50 steps of its timeline."""
         job = await reading.job(member_tenant(member).query(), job_id, min_version)
         unread = await marks.unread(member.member.member_id, [job])
-        return JobPage(job=partner_view(job), unread=unread[job_id], timeline=await reading.timeline(job_id))
+        page = await reading.timeline(job_id)
+        return JobPage(job=partner_view(job), unread=unread[job_id], **vars(page))
+
+    @router.get("/jobs/{job_id}/timeline", responses=READ)
+    async def timeline(job_id: UUID, member: Member, cursor: Cursor = None, limit: Steps = PAGE) -> Timeline:
+        """The last steps of a job, or with an `older_cursor` those before."""
+        await reading.job(member_tenant(member).query(), job_id)
+        return Timeline(**vars(await reading.timeline(job_id, cursor, limit)))
 
     @router.get("/jobs/{job_id}/mails", responses=READ)
     async def mails(job_id: UUID, member: Member) -> Mails:

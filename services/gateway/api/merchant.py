@@ -11,18 +11,19 @@ from services.gateway.accounts import Merchant
 from services.gateway.api.answers import ASKED, READ, SIGNED_IN
 from services.gateway.api.asking import OriginHeader, asked
 from services.gateway.api.desks import MerchantDesk
-from services.gateway.api.jobs import MinVersion
+from services.gateway.api.jobs import Cursor, MinVersion, Steps
 from services.gateway.api.views import (
     Mails,
     MerchantJobPage,
     MerchantJobs,
     MerchantRequests,
     MerchantRequestView,
+    Timeline,
     mails_view,
     request_view,
 )
 from services.gateway.read.inbox import Inbox, Sort, Wanted
-from services.gateway.read.reading import Reading
+from services.gateway.read.reading import PAGE, Reading
 from services.gateway.read.tenants import merchant_tenant
 from services.gateway.signed_in import SignedIn
 from shared.commands import Commander
@@ -31,8 +32,6 @@ from shared.contracts.partners import BlockPartner
 from shared.contracts.requests import Request, WithdrawRequest
 from shared.http import Problem
 from shared.topics import PARTNER_COMMANDS, REQUEST_COMMANDS
-
-Cursor = Annotated[str | None, Query(max_length=400)]
 
 
 class Blocked(BaseModel):
@@ -103,10 +102,16 @@ def merchant_api(
 
     @router.get("/jobs/{job_id}", responses=READ)
     async def one_job(job_id: UUID, merchant: Asker, min_version: MinVersion = 0) -> MerchantJobPage:
-        """One job with its timeline."""
+        """One job with the last 50 steps of its timeline."""
         job = await reading.job(merchant_tenant(merchant.merchant_id), job_id, min_version)
-        timeline = await reading.timeline(job_id, for_merchant=True)
-        return MerchantJobPage(job=(await desk.viewed([job]))[0], timeline=timeline)
+        page = await reading.timeline(job_id, for_merchant=True)
+        return MerchantJobPage(job=(await desk.viewed([job]))[0], **vars(page))
+
+    @router.get("/jobs/{job_id}/timeline", responses=READ)
+    async def timeline(job_id: UUID, merchant: Asker, cursor: Cursor = None, limit: Steps = PAGE) -> Timeline:
+        """The last steps of a job, or with an `older_cursor` those before."""
+        await reading.job(merchant_tenant(merchant.merchant_id), job_id)
+        return Timeline(**vars(await reading.timeline(job_id, cursor, limit, for_merchant=True)))
 
     @router.get("/jobs/{job_id}/mails", responses=READ)
     async def mails(job_id: UUID, merchant: Asker) -> Mails:

@@ -155,15 +155,26 @@ class Entry(BaseModel):
     details: dict[str, Any] = {}
 
 
-class JobPage(BaseModel):
+class Timeline(BaseModel):
+    """A page of a job's timeline, the oldest step first. `older_cursor` fetches the steps before it from `/timeline`;
+    null at the beginning.
+    """
+
+    timeline: list[Entry]
+    older_cursor: str | None
+
+
+class JobPage(Timeline):
+    """A job with the newest page of its timeline."""
+
     job: JobView
     unread: int
-    timeline: list[Entry]
 
 
-class MerchantJobPage(BaseModel):
+class MerchantJobPage(Timeline):
+    """A job with the newest page of its timeline."""
+
     job: MerchantJobView
-    timeline: list[Entry]
 
 
 class MailView(BaseModel):

@@ -45,6 +45,6 @@ def moment_of(word: str) -> datetime:
         raise bad_cursor() from None
 
 
-def bad_cursor() -> Problem:
-    wrong = {"field": "query.cursor", "message": "Use the next_cursor of the last page.", "code": "cursor"}
+def bad_cursor(name: str = "next_cursor") -> Problem:
+    wrong = {"field": "query.cursor", "message": f"Use the {name} of the last page.", "code": "cursor"}
     return field_problem([wrong])

@@ -1,13 +1,14 @@
 """Queries on the read models, but for lists of jobs (`inbox.py`). The tenant is part of each query."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from services.gateway.api.views import MERCHANT_SEES, PARTNER_NEVER_SEES, TALK, Entry, entry
-from services.gateway.read.cursors import cursor_of, place_of, words_of
+from services.gateway.read.cursors import bad_cursor, cursor_of, place_of, words_of
 from services.gateway.read.deliveries import DELIVERIES, Delivery, delivery
 from services.gateway.read.explanations import ALTERNATIVES, EXPLANATIONS, Explanation, explanation
 from services.gateway.read.inbox import behind, job_of
@@ -44,6 +45,14 @@ class ExplanationsPage:
     next_cursor: str | None
 
 
+@dataclass(frozen=True)
+class TimelinePage:
+    """Steps, the oldest first; `older` is the cursor of those before them."""
+
+    timeline: list[Entry]
+    older_cursor: str | None
+
+
 class Reading:
     def __init__(self, database: Database) -> None:
         self._jobs = database[JOBS]
@@ -62,11 +71,20 @@ class Reading:
         """
         return job_of(await _at_version(self._jobs, {**tenant, "_id": job_id}, min_version, "job"))
 
-    async def timeline(self, job_id: UUID, *, for_merchant: bool = False) -> list[Entry]:
-        """What happened to a job that the caller has been allowed to see."""
+    async def timeline(
+        self, job_id: UUID, cursor: str | None = None, limit: int = PAGE, *, for_merchant: bool = False
+    ) -> TimelinePage:
+        """The last `limit` steps of a job that the caller has been allowed to see, or those before a page that was
+        read, the oldest first. Raises `Problem` 422 for a cursor of something else.
+        """
         types = {"$in": sorted(MERCHANT_SEES)} if for_merchant else {"$nin": sorted(PARTNER_NEVER_SEES)}
-        found = self._timeline.find({"job_id": job_id, "type": types}, {"job_id": 0}).sort("version", 1)
-        return [entry(document, for_merchant=for_merchant) async for document in found]
+        query: Query = {"job_id": job_id, "type": types}
+        if cursor:
+            query["version"] = {"$lt": _version_of(cursor)}
+        found = self._timeline.find(query, {"job_id": 0}).sort("version", -1).limit(limit + 1)
+        steps = [entry(document, for_merchant=for_merchant) async for document in found]
+        older = cursor_of("timeline", str(steps[limit - 1].version)) if len(steps) > limit else None
+        return TimelinePage(steps[:limit][::-1], older)
 
     async def said(self, job_id: UUID, version: int) -> int:
         """The number of messages and comments of a job up to this version."""
@@ -176,6 +194,13 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
     deadline = asyncio.get_running_loop().time() + CATCH_UP_SECONDS
     while not await holds() and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.02)
+
+
+def _version_of(cursor: str) -> int:
+    words = words_of(cursor)
+    if len(words) != 2 or words[0] != "timeline" or not re.fullmatch(r"[0-9]{1,15}", words[1]):
+        raise bad_cursor("older_cursor")
+    return int(words[1])
 
 
 def _partner(document: dict[str, Any]) -> Partner:
