@@ -12,11 +12,14 @@ from uuid import UUID
 
 from shared.clock import Clock
 from shared.contracts.base import derived_id
-from shared.mongo import Database, Document
+from shared.mongo import Database, Document, aggregated
 
 CHUNK_BYTES = 1024 * 1024
+LEAST_BYTES = 64 * 1024
+"""What a file counts at least: many small ones cost, too."""
 
 _WHOLE: Document = {"length": {"$ne": None}}
+_UNDECIDED = "metadata.undecided_since"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class MissingChunk(Exception):  # noqa: N818 - what is wrong
 
 
 class Files(Protocol):
+    async def begin(self, file_id: UUID, name: str, size: int, metadata: dict[str, Any]) -> bool:
+        """Take the file's place, so that `total` counts its `size`, before its bytes come by `put`. False if somebody
+        has begun it already.
+        """
+
     async def put(self, file_id: UUID, name: str, source: AsyncIterator[bytes], metadata: dict[str, Any]) -> int:
         """Store what `source` gives, in pieces of any size, and return how many bytes that were. It is there once this
         returns. The same bytes may be put under the same id again, also at the same time, and after a failure; other
@@ -50,8 +58,22 @@ class Files(Protocol):
     async def count(self, metadata: dict[str, Any]) -> int:
         """How many files have these values in their metadata, those included that are still on their way."""
 
+    async def total(self, metadata: dict[str, Any]) -> int:
+        """How many bytes these files have together, each counted as `LEAST_BYTES` at least. Whoever begins a file and
+        then asks is among those counted: of two at once at least one sees both.
+        """
+
     async def keep(self, file_id: UUID) -> bool:
-        """Never forget it. False if it is gone already."""
+        """Do not forget it; somebody decides later whether it was needed. False if it is gone already."""
+
+    async def undecided(self, before: datetime, limit: int) -> list[StoredFile]:
+        """Files that were last kept earlier than that, and of which nobody has decided yet."""
+
+    async def decide(self, stored: StoredFile, until: datetime | None) -> None:
+        """Keep it for good, or ask again later: as if it were kept at `until`."""
+
+    async def drop(self, stored: StoredFile) -> None:
+        """Delete what `undecided` gave, unless somebody has kept it again since."""
 
     async def forget(self, before: datetime) -> None:
         """Delete what was put earlier than that and not kept, with what a process left behind that died in a `put`."""
@@ -72,12 +94,20 @@ class GridFiles:
 
     async def prepare(self) -> None:
         await self._files.create_index([("metadata.$**", 1)])
+        for scope in ("by", "job_id", "organisation"):  # `total` reads the index alone
+            fields = [f"metadata.{scope}", "metadata.side", "metadata.counts", "length"]
+            await self._files.create_index([(name, 1) for name in fields])
         await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
 
-    async def put(self, file_id: UUID, name: str, source: AsyncIterator[bytes], metadata: dict[str, Any]) -> int:
-        first = {"filename": name, "chunkSize": CHUNK_BYTES, "metadata": {**metadata, "kept": False}}
+    async def begin(self, file_id: UUID, name: str, size: int, metadata: dict[str, Any]) -> bool:
+        metadata = {**metadata, "counts": max(size, LEAST_BYTES), "kept": False}
+        first = {"filename": name, "chunkSize": CHUNK_BYTES, "metadata": metadata}
         begun = {"$set": {"uploadDate": self._clock.now()}, "$setOnInsert": first}
-        await self._files.update_one({"_id": file_id}, begun, upsert=True)
+        result = await self._files.update_one({"_id": file_id}, begun, upsert=True)
+        return result.upserted_id is not None
+
+    async def put(self, file_id: UUID, name: str, source: AsyncIterator[bytes], metadata: dict[str, Any]) -> int:
+        await self.begin(file_id, name, 0, metadata)
         if (there := await self.info(file_id)) is not None:
             return there.size
         size = number = 0
@@ -110,9 +140,26 @@ class GridFiles:
     async def count(self, metadata: dict[str, Any]) -> int:
         return await self._files.count_documents({f"metadata.{name}": value for name, value in metadata.items()})
 
+    async def total(self, metadata: dict[str, Any]) -> int:
+        match = {f"metadata.{name}": value for name, value in metadata.items()}
+        counted = {"$ifNull": ["$metadata.counts", "$length"]}
+        group = {"_id": {name: f"$metadata.{name}" for name in metadata}, "bytes": {"$sum": counted}}
+        return sum(one["bytes"] for one in await aggregated(self._files, [{"$match": match}, {"$group": group}]))
+
     async def keep(self, file_id: UUID) -> bool:
-        kept = await self._files.update_one({"_id": file_id, **_WHOLE}, {"$set": {"metadata.kept": True}})
-        return bool(kept.matched_count)
+        kept = {"metadata.kept": True, _UNDECIDED: self._clock.now()}
+        result = await self._files.update_one({"_id": file_id, **_WHOLE}, {"$set": kept})
+        return bool(result.matched_count)
+
+    async def undecided(self, before: datetime, limit: int) -> list[StoredFile]:
+        found = self._files.find({_UNDECIDED: {"$lt": before}, **_WHOLE}).sort(_UNDECIDED, 1).limit(limit)
+        return [_stored(document) async for document in found]
+
+    async def decide(self, stored: StoredFile, until: datetime | None) -> None:
+        await self._files.update_one(_as_it_was(stored), {"$set": {_UNDECIDED: until}})
+
+    async def drop(self, stored: StoredFile) -> None:
+        await self._remove(_as_it_was(stored))
 
     async def forget(self, before: datetime) -> None:
         lapsed = {"metadata.kept": False, "uploadDate": {"$lt": before}}
@@ -129,6 +176,10 @@ class GridFiles:
         if gone.matched_count:
             await self._chunks.delete_many({"files_id": query["_id"]})
             await self._files.delete_one({"_id": query["_id"]})
+
+
+def _as_it_was(stored: StoredFile) -> Document:
+    return {"_id": stored.file_id, _UNDECIDED: stored.metadata["undecided_since"]}
 
 
 def _stored(document: Document) -> StoredFile:

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     """A file of weights for matching; empty for the standard ones. `jobwire match evaluate` compares two files."""
     ops_tokens: SecretStr = SecretStr("")
     """Bearer tokens of those who run Jobwire, comma-separated; without any, what is theirs cannot be asked for."""
+    files_per_job_mb: int = Field(512, ge=1)
+    """How many MB each side's files on one job may have together."""
+    files_per_person_mb: int = Field(2_048, ge=1)
+    files_per_organisation_mb: int = Field(20_480, ge=1)
     sign_in_minutes: int = 30
     session_hours: int = 12
     form_seconds: tuple[float, float] = (2.0, 24 * 3600.0)

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from starlette.datastructures import UploadFile
 
 from services.gateway.file_names import clean_name, ending_of
 from services.gateway.file_types import ALLOWED, FileType, pieces, types_of
-from services.gateway.read.projections import TIMELINE
+from services.gateway.read.projections import JOBS, TIMELINE
 from shared.clock import Clock
 from shared.contracts.base import ActorKind, derived_id
 from shared.contracts.jobs import Attachment, JobReplied, MerchantReplied
@@ -24,6 +24,11 @@ MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_PER_MESSAGE = 10
 MAX_PER_PERSON_AND_JOB = 200
 KEPT_UNSENT = timedelta(hours=24)
+KEPT_UNDECIDED = timedelta(days=30)
+"""How long a file stays whose message nobody has heard of: far longer than its command can be on its way."""
+LOOKED_AT = 100
+"""How many of those are looked at in one go, and again after a day if it cannot be told yet."""
+MB = 1024 * 1024
 
 _CARRIES = [JobReplied.__name__, MerchantReplied.__name__]
 """The facts whose attachments both sides may have. Files of anything else stay where they are."""
@@ -36,16 +41,29 @@ class Uploader:
     job_id: UUID
     side: ActorKind
     by: UUID
+    organisation: UUID | None = None
 
     def metadata(self) -> dict[str, UUID | str]:
+        """What makes a file this person's."""
         return {"job_id": self.job_id, "side": self.side.value, "by": self.by}
 
 
+@dataclass(frozen=True)
+class Quotas:
+    """How many MB the files of one side of a job may have together, those of a person, and those of an organisation."""
+
+    job: int
+    person: int
+    organisation: int
+
+
 class Attachments:
-    def __init__(self, files: Files, database: Database, clock: Clock) -> None:
+    def __init__(self, files: Files, database: Database, clock: Clock, quotas: Quotas) -> None:
         self._files = files
+        self._jobs = database[JOBS]
         self._timeline = database[TIMELINE]
         self._clock = clock
+        self._quotas = quotas
 
     async def take(self, who: Uploader, upload: UploadFile, upload_id: UUID) -> Attachment:
         """Check and store a file that waits to be sent. The same bytes with the same `upload_id` are the same
@@ -64,15 +82,36 @@ class Attachments:
             and await self._files.count(who.metadata()) >= MAX_PER_PERSON_AND_JOB
         ):
             raise Problem(409, "too_many_files", f"You can add up to {MAX_PER_PERSON_AND_JOB} files to one job.")
-        metadata = {**who.metadata(), "media_type": file_type.media_type}
-        await self._files.put(file_id, name, _read(upload), metadata)
+        metadata = {**who.metadata(), "organisation": who.organisation, "media_type": file_type.media_type}
+        if await self._files.info(file_id) is None:
+            fresh = await self._files.begin(file_id, name, upload.size, metadata)
+            await self._check_quotas(who, file_id, fresh=fresh)
+            await self._files.put(file_id, name, _read(upload), metadata)
         return _attachment(await self._there(file_id))
+
+    async def _check_quotas(self, who: Uploader, file_id: UUID, *, fresh: bool) -> None:
+        """Raises `Problem` 409 if the file that has just been begun is too much. It is counted before it is checked, so
+        that many at once cannot slip in together.
+        """
+        side = {"side": who.side.value}
+        scopes: list[tuple[dict[str, Any], int, str]] = [
+            ({"job_id": who.job_id, **side}, self._quotas.job, "Your side's files on this job"),
+            ({"by": who.by, **side}, self._quotas.person, "Your files"),
+        ]
+        if who.organisation is not None:
+            scopes.append(({"organisation": who.organisation, **side}, self._quotas.organisation, "Your team's files"))
+        for scope, most, whose in scopes:
+            if await self._files.total(scope) > most * MB:
+                if fresh:
+                    await self._files.delete(file_id)
+                advice = "Send a link to it instead; what was uploaded and not sent is gone after a day."
+                raise Problem(409, "quota_exceeded", f"{whose} may have {most} MB together. {advice}")
 
     async def chosen(self, job_id: UUID, side: ActorKind, by: UUID, ids: list[UUID]) -> tuple[Attachment, ...]:
         """The attachments of a message that is about to be sent, each once; from now on they are kept. Raises `Problem`
         422 for one that this person has not uploaded to this job.
 
-        They stay kept even if the message is refused: the read model that could tell may be behind, or be built anew.
+        They stay kept even if the message is refused: its command may be on its way for days. `tidy` decides later.
         """
         if len(ids) > MAX_PER_MESSAGE:
             raise field_problem([_wrong("attachment_ids", f"Up to {MAX_PER_MESSAGE} files a message.", "too_long")])
@@ -101,8 +140,24 @@ class Attachments:
         return stored, self._files.read(attachment_id)
 
     async def tidy(self) -> None:
-        """Delete what was uploaded and not sent within a day."""
-        await self._files.forget(self._clock.now() - KEPT_UNSENT)
+        """Delete what was uploaded and not sent within a day, and what was sent with a message that was refused."""
+        now = self._clock.now()
+        await self._files.forget(now - KEPT_UNSENT)
+        for stored in await self._files.undecided(now - KEPT_UNDECIDED, LOOKED_AT):
+            job_id = stored.metadata["job_id"]
+            if await self._was_sent(job_id, stored.file_id):
+                await self._files.decide(stored, None)
+            elif await self._is_whole(job_id):
+                await self._files.drop(stored)
+            else:
+                await self._files.decide(stored, now - KEPT_UNDECIDED + timedelta(days=1))
+
+    async def _is_whole(self, job_id: UUID) -> bool:
+        """Whether the read model has all that the job has told: while it is built anew, a file that was sent looks as
+        if it had not been.
+        """
+        job = await self._jobs.find_one({"_id": job_id}, {"version": 1})
+        return job is not None and await self._timeline.count_documents({"job_id": job_id}) == job["version"]
 
     async def _was_sent(self, job_id: UUID, attachment_id: UUID) -> bool:
         carried = {"fact.attachments.attachment_id": str(attachment_id), "type": {"$in": _CARRIES}}

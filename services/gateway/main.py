@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from services.gateway.accounts import Accounts
 from services.gateway.api.app import Parts, dashboard
-from services.gateway.attachments import Attachments
+from services.gateway.attachments import Attachments, Quotas
 from services.gateway.choices import Choices
 from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
@@ -49,7 +49,8 @@ def build(service: Service) -> FastAPI:
 
     accounts = Accounts(database, Links(settings), service.publisher, clock, settings)
     reading, files = Reading(database), GridFiles(database, "attachments", clock)
-    attachments = Attachments(files, database, clock)
+    quotas = Quotas(settings.files_per_job_mb, settings.files_per_person_mb, settings.files_per_organisation_mb)
+    attachments = Attachments(files, database, clock, quotas)
     slugs, invitations = Slugs(database, clock), MailLimit(database["invitations"])
     for part in (accounts, files, slugs, invitations):
         service.prepares(part.prepare)

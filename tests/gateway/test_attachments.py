@@ -1,5 +1,6 @@
 """Files of a conversation: what may come in, under which name, and who gets it."""
 
+from asyncio import gather
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import BytesIO
@@ -13,7 +14,7 @@ from starlette.datastructures import UploadFile
 
 from services.gateway.accounts import Membership, Merchant
 from services.gateway.api.attachments import LARGER_BODIES, attachments_api
-from services.gateway.attachments import MAX_FILE_BYTES, Attachments, Uploader
+from services.gateway.attachments import KEPT_UNDECIDED, MAX_FILE_BYTES, MB, Attachments, Quotas, Uploader
 from services.gateway.file_names import MAX_NAME, clean_name
 from services.gateway.read.projections import on_job
 from services.gateway.read.reading import Reading
@@ -29,6 +30,7 @@ from tests.builders import (
     KEN,
     MERCHANT_EMAIL,
     MERCHANT_ID,
+    PARTNER_ID,
     a_job,
     a_member,
     a_partner,
@@ -52,7 +54,7 @@ class Desk:
         self.clock = ManualClock()
         self.database: Any = MemoryDatabase(self.clock.now)
         self.files = GridFiles(self.database, "attachments", self.clock)
-        self.attachments = Attachments(self.files, self.database, self.clock)
+        self.attachments = Attachments(self.files, self.database, self.clock, Quotas(100, 100, 100))
 
     async def take(
         self, content: bytes = PNG, name: str = "a.png", who: Uploader = OURS, upload_id: UUID | None = None
@@ -77,6 +79,12 @@ class Desk:
 
     async def happens(self, fact: Any) -> None:
         event = an_event(fact, a_job(Status.REPLIED))
+        for write in on_job(received(event)):
+            await self.database[write.collection].bulk_write([write.operation], ordered=False)
+
+    async def told(self, version: int, fact: Any) -> None:
+        """An event of this version, in whatever order."""
+        event = an_event(fact, a_job(Status.REPLIED).model_copy(update={"version": version}))
         for write in on_job(received(event)):
             await self.database[write.collection].bulk_write([write.operation], ordered=False)
 
@@ -135,6 +143,47 @@ class TestWhatComesIn:
         with pytest.raises(Problem, match="up to 1 files"):
             await desk.take()
         await desk.take(who=COLLEAGUES)
+
+
+class TestQuotas:
+    @pytest.mark.parametrize(
+        ("quotas", "whose", "others"),
+        [
+            (Quotas(1, 9, 9), OURS, THEIRS),
+            (Quotas(9, 1, 9), Uploader(OTHER_JOB, ActorKind.PARTNER, AIKO), COLLEAGUES),
+            (Quotas(9, 9, 1), Uploader(OTHER_JOB, ActorKind.PARTNER, KEN, PARTNER_ID), THEIRS),
+        ],
+        ids=["job", "person", "organisation"],
+    )
+    async def test_what_is_too_much_is_refused_and_others_are_not_held_up(
+        self, desk: Desk, quotas: Quotas, whose: Uploader, others: Uploader
+    ) -> None:
+        desk.attachments = Attachments(desk.files, desk.database, desk.clock, quotas)
+        megabyte = PNG + bytes(MB - len(PNG))
+        mine = Uploader(JOB_ID, ActorKind.PARTNER, AIKO, PARTNER_ID)
+        first = await desk.take(megabyte, who=mine, upload_id=JOB_ID)
+        with pytest.raises(Problem, match=r"may have 1 MB together\. Send a link") as refused:
+            await desk.take(who=whose)
+        assert (refused.value.status, refused.value.code) == (409, "quota_exceeded")
+        assert await desk.take(megabyte, who=mine, upload_id=JOB_ID) == first, "The same again takes no further place."
+        await desk.take(megabyte, who=others)
+        assert len(desk.database["attachments.files"].documents) == 2
+
+    async def test_many_at_once_do_not_slip_in_together(self, desk: Desk) -> None:
+        desk.attachments = Attachments(desk.files, desk.database, desk.clock, Quotas(1, 9, 9))
+        tries = [desk.take(PNG + bytes(300 * 1024)) for _ in range(8)]
+        taken = [one for one in await gather(*tries, return_exceptions=True) if not isinstance(one, BaseException)]
+        assert len(taken) <= 3
+        assert len(desk.database["attachments.files"].documents) == len(taken)
+        while len(taken) < 3:
+            taken.append(await desk.take(PNG + bytes(300 * 1024)))
+
+    async def test_many_small_files_count_as_what_they_cost(self, desk: Desk) -> None:
+        desk.attachments = Attachments(desk.files, desk.database, desk.clock, Quotas(1, 9, 9))
+        for _ in range(16):
+            await desk.take()
+        with pytest.raises(Problem, match="on this job may have"):
+            await desk.take()
 
 
 @pytest.mark.parametrize(
@@ -223,6 +272,49 @@ class TestTidyingUp:
             assert await desk.opened(one.attachment_id, ActorKind.PARTNER) == PNG
         assert len(desk.database["attachments.chunks"].documents) == 2
         assert await desk.wrong(OURS, left.attachment_id) == ["attachment_ids.0"]
+
+    async def test_what_was_sent_with_a_refused_message_goes_after_a_month(self, desk: Desk) -> None:
+        refused, sent = await desk.take(), await desk.take()
+        for one in (refused, sent):
+            await desk.chosen(OURS, one.attachment_id)
+        await desk.told(1, JobReplied(text="Look.", first=True, attachments=(sent,), actor=BY_PARTNER))
+        desk.clock.move(KEPT_UNDECIDED)
+        await desk.attachments.tidy()
+        assert await desk.opened(refused.attachment_id, ActorKind.PARTNER) == PNG, "Its command may be on its way."
+        desk.clock.move(timedelta(seconds=1))
+        await desk.attachments.tidy()
+        assert await desk.opened(refused.attachment_id, ActorKind.PARTNER) is None
+        desk.clock.move(timedelta(days=365))
+        await desk.attachments.tidy()
+        assert await desk.opened(sent.attachment_id, ActorKind.MERCHANT) == PNG
+        assert len(desk.database["attachments.chunks"].documents) == 1
+
+    async def test_nothing_that_was_sent_goes_while_the_read_model_is_built_anew(self, desk: Desk) -> None:
+        sent, refused = await desk.take(), await desk.take()
+        for one in (sent, refused):
+            await desk.chosen(OURS, one.attachment_id)
+        reply = JobReplied(text="Look.", first=True, attachments=(sent,), actor=BY_PARTNER)
+        desk.clock.move(2 * KEPT_UNDECIDED)
+        await desk.attachments.tidy()  # the job is unknown
+        await desk.told(2, CommentAdded(text="Later.", actor=BY_PARTNER))
+        desk.clock.move(timedelta(days=2))
+        await desk.attachments.tidy()  # its first event is not there yet
+        await desk.told(1, reply)
+        desk.clock.move(timedelta(days=2))
+        await desk.attachments.tidy()
+        assert await desk.opened(sent.attachment_id, ActorKind.MERCHANT) == PNG
+        assert await desk.opened(refused.attachment_id, ActorKind.PARTNER) is None
+
+    async def test_a_file_that_is_chosen_again_waits_again(self, desk: Desk) -> None:
+        again = await desk.take()
+        await desk.chosen(OURS, again.attachment_id)
+        await desk.told(1, CommentAdded(text="No file.", actor=BY_PARTNER))
+        desk.clock.move(2 * KEPT_UNDECIDED)
+        (stored,) = await desk.files.undecided(desk.clock.now(), 10)
+        await desk.chosen(OURS, again.attachment_id)
+        await desk.files.drop(stored)
+        await desk.attachments.tidy()
+        assert await desk.opened(again.attachment_id, ActorKind.PARTNER) == PNG
 
     async def test_what_a_dying_process_left_is_no_file_and_goes_too(self, desk: Desk) -> None:
         async def breaks_off() -> AsyncIterator[bytes]:

@@ -43,7 +43,7 @@ UPLOAD: dict[str, Any] = {
     "responses": {
         **READ,
         400: {"description": "Not a form, or it broke off."},
-        409: {"description": "Too many files on this job."},
+        409: {"description": "Too many files on this job, or too many MB: `detail` says whose, and what to do."},
         413: {"description": "Larger than 10 MB."},
         415: {"description": f"Not one of: {ALLOWED}. The content decides, and the name has to agree with it."},
         422: {"description": "The file is missing or empty."},
@@ -75,7 +75,7 @@ def attachments_api(attachments: Attachments, reading: Reading, signed_in: Signe
 
     async def partner(job_id: UUID, member: Annotated[Membership, Depends(signed_in.member)]) -> Uploader:
         await reading.job(member_tenant(member).query(), job_id)
-        return Uploader(job_id, ActorKind.PARTNER, member.member.member_id)
+        return Uploader(job_id, ActorKind.PARTNER, member.member.member_id, member.partner.partner_id)
 
     async def merchant(job_id: UUID, asker: Annotated[Merchant, Depends(signed_in.merchant)]) -> Uploader:
         await reading.job(merchant_tenant(asker.merchant_id), job_id)
