@@ -8,9 +8,11 @@ from shared.contracts.requests import (
     ConfirmRequest,
     DropRequest,
     MarkHelped,
+    Merchant,
     Request,
     RequestCommand,
     RequestConfirmed,
+    RequestDetails,
     RequestDropped,
     RequestFact,
     RequestHelped,
@@ -25,6 +27,7 @@ from shared.decisions import Decision, Rejection, Timer
 from shared.taxonomy import is_service
 
 S = RequestStatus
+ERASED, ERASED_EMAIL = "–", "erased@jobwire.invalid"
 
 _NOT_CONFIRMED = {
     S.WITHDRAWN: Rejection("withdrawn", "This request was withdrawn."),
@@ -66,7 +69,8 @@ def evolve(request: Request | None, fact: RequestFact, request_id: UUID, at: dat
         case RequestHelped():
             return request.model_copy(update={"status": S.HELPED})
         case RequestDropped():
-            return request.model_copy(update={"status": S.DROPPED, "confirm_until": None})
+            dropped = {"status": S.DROPPED, "confirm_until": None, "details": _without_words(request.details)}
+            return request.model_copy(update=dropped)
 
 
 def timer(request: Request) -> Timer | None:
@@ -84,6 +88,15 @@ def _new_request(fact: RequestSubmitted, request_id: UUID, at: datetime) -> Requ
         submitted_at=at,
         confirm_until=None if known else at + timedelta(seconds=fact.confirm_within_seconds or 0),
     )
+
+
+def _without_words(details: RequestDetails) -> RequestDetails:
+    """What is left of a request whose address never answered: it may have been anybody's who is named in it. Its id
+    stays, so that the same form sent again is no second request, and the merchant's, so that its link still says why.
+    """
+    nobody = Merchant(merchant_id=details.merchant.merchant_id, name=ERASED, email=ERASED_EMAIL)
+    erased = {"merchant": nobody, "business": ERASED, "title": ERASED, "requirements": ERASED, "budget": None}
+    return details.model_copy(update=erased)
 
 
 def _submit(request: Request | None, command: SubmitRequest) -> Decision:

@@ -3,9 +3,11 @@
 import pytest
 
 from services.leads.request import decide, evolve
-from shared.contracts.base import derived_id
+from shared.contracts.base import Money, derived_id
 from shared.contracts.requests import (
     ConfirmRequest,
+    DropRequest,
+    Request,
     RequestConfirmed,
     RequestKind,
     RequestStatus,
@@ -100,3 +102,24 @@ def test_the_merchant_withdraws_once_and_confirms_no_more() -> None:
 @pytest.mark.parametrize("by", [BY_OTHER_MERCHANT, BY_PARTNER, BY_SYSTEM], ids=lambda actor: actor.kind)
 def test_nobody_else_withdraws(by) -> None:
     assert code(decide(a_request(), WithdrawRequest(actor=by), REQUEST_ID, NOW)) == "forbidden"
+
+
+def test_nothing_that_was_said_is_kept_of_a_request_that_nobody_confirmed() -> None:
+    about = details(merchant=a_merchant(phone="+33 1 23 45 67 89"), budget=Money(amount="10", currency="EUR"))
+    (submitted,) = decide(None, SubmitRequest(details=about, actor=BY_MERCHANT), REQUEST_ID, NOW)
+    waiting = evolve(None, submitted, REQUEST_ID, NOW)
+    drop = DropRequest(due_at=waiting.confirm_until, actor=BY_SYSTEM)
+    (fact,) = decide(waiting, drop, REQUEST_ID, waiting.confirm_until)
+    dropped = evolve(waiting, fact, REQUEST_ID, waiting.confirm_until)
+    kept = dropped.model_dump_json()
+    said = (
+        about.title,
+        about.business,
+        about.requirements,
+        *about.merchant.model_dump(exclude={"merchant_id"}).values(),
+    )
+    assert [word for word in said if word in kept] == []
+    assert Request.model_validate_json(kept) == dropped
+    again = SubmitRequest(details=about, actor=BY_MERCHANT)
+    assert decide(dropped, again, REQUEST_ID, waiting.confirm_until) == [], "The same form twice is one request."
+    assert code(decide(dropped, ConfirmRequest(actor=BY_MERCHANT), REQUEST_ID, waiting.confirm_until)) == "dropped"

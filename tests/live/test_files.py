@@ -12,7 +12,7 @@ import pytest
 from gridfs.asynchronous import AsyncGridFSBucket
 
 from shared.contracts.base import derived_id
-from shared.files import CHUNK_BYTES, GridFiles, MissingChunk
+from shared.files import CHUNK_BYTES, LEAST_BYTES, GridFiles, MissingChunk
 from tests.fakes import ManualClock
 from tests.memory_mongo import MemoryDatabase
 
@@ -105,6 +105,31 @@ class SomeFiles:
         assert await kept.files.count({"job_id": JOB_ID}) == 0
         with pytest.raises(MissingChunk):
             await kept.content()
+
+    async def test_a_file_counts_from_the_moment_it_is_begun(self, kept: Kept) -> None:
+        mine = {"job_id": JOB_ID, "side": "partner"}
+        assert await kept.files.total(mine) == 0
+        assert await kept.files.begin(FILE_ID, "a.png", 3 * CHUNK_BYTES, mine)
+        assert not await kept.files.begin(FILE_ID, "a.png", 3 * CHUNK_BYTES, mine)
+        assert await kept.files.begin(derived_id("small"), "b.png", 1, mine)
+        assert await kept.files.total(mine) == 3 * CHUNK_BYTES + LEAST_BYTES
+        assert await kept.files.info(FILE_ID) is None
+        await kept.files.delete(FILE_ID)
+        assert await kept.files.total(mine) == LEAST_BYTES
+
+    async def test_what_was_kept_is_undecided_until_somebody_decides(self, kept: Kept) -> None:
+        await kept.put(b"something")
+        assert await kept.files.keep(FILE_ID)
+        assert await kept.files.undecided(kept.clock.now(), 10) == []
+        kept.clock.move(timedelta(days=1))
+        (stored,) = await kept.files.undecided(kept.clock.now(), 10)
+        assert await kept.files.keep(FILE_ID)
+        await kept.files.drop(stored)
+        assert await kept.content() == b"something", "It was kept again."
+        kept.clock.move(timedelta(days=1))
+        (stored,) = await kept.files.undecided(kept.clock.now(), 10)
+        await kept.files.decide(stored, None)
+        assert await kept.files.undecided(kept.clock.now(), 10) == []
 
     async def test_only_what_is_old_and_not_kept_is_forgotten(self, kept: Kept) -> None:
         ours, theirs, fresh = (derived_id(name) for name in ("ours", "theirs", "fresh"))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.teams import Teams
 from services.notifications.mail import Mail, mails_for_job
 from services.notifications.outbox import Outbox
 from shared.clock import SystemClock
@@ -19,7 +20,7 @@ from shared.progress import reporting_to
 from shared.projection import newer, once
 from shared.shares import Share, Sharing
 from shared.store import RING, AggregateStore, Change, Entry, LogPosition, MongoAggregateStore, Outcome, Stored
-from tests.builders import JOB_ID, NOW, a_job, a_partner, an_event, replied
+from tests.builders import JOB_ID, NOW, a_job, a_member, a_partner, an_event, replied
 from tests.memory_mongo import MemoryDatabase
 
 
@@ -285,6 +286,20 @@ class ADatabase:
         found = things.find(either).sort([("text", -1), ("_id", -1)])
         assert [document["_id"] async for document in found] == [2, 1]
         assert await things.count_documents({"_id": {"$gt": 1}}) == 2
+
+    async def test_a_member_is_found_however_the_address_is_spelt(self, database: Any) -> None:
+        teams, members = Teams(database), (a_member(email="Aiko@hoshi.example"), a_member("Ken", "member"))
+        await teams.prepare()
+        for partner in (a_partner(members=members), a_partner("Another", members=members[1:])):
+            await database["partners"].insert_one(
+                {"_id": partner.partner_id, "state": partner.model_dump(mode="json"), "version": 1}
+            )
+        await database["partners"].insert_one({"_id": JOB_ID, "state": None})
+        assert [one.profile.name for one in await teams.of("aiko@HOSHI.example")] == ["Studio Hoshi"]
+        assert len(await teams.of("ken@hoshi.example")) == 2
+        assert await teams.of("iko@hoshi.example") == []
+        assert await teams.has_slug("another", besides=JOB_ID)
+        assert not await teams.has_slug("studio-hoshi", besides=a_partner().partner_id)
 
 
 class TestTheStoreInMemory(AStore):
