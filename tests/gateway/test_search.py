@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo.errors import ServerSelectionTimeoutError
 
+from services.gateway.read.projections import JOBS, TIMELINE
 from services.gateway.read.search import Place
 from services.gateway.read.search_index import INDEXED, SEARCH, WORDS, Indexing, on_job
 from services.jobs.job import evolve
 from shared.contracts.base import Message
 from shared.contracts.jobs import EVENTS, JobOpened, MembersAssigned, Review, Status
 from shared.projection import Projection
+from shared.tokens import terms_of
 from shared.topics import JOB_EVENTS
 from tests.builders import (
     AIKO,
@@ -179,6 +181,26 @@ async def test_a_page_is_filled_although_tokens_promised_more(desk: Desk) -> Non
     await desk.tell(*told)
     assert await desk.jobs("紅茶店", limit=4) == [told[number].job_id for number in (50, 40, 30, 20)]
     assert len(await desk.pages("紅茶店", 4)) == 6
+
+
+@pytest.mark.parametrize("q", ["kelp", "kelp ", "klep", "海藻の", "海"])
+async def test_of_a_long_conversation_only_what_may_hold_the_words_is_read(desk: Desk, q: str) -> None:
+    long = [said(f"Number {number} of many, 海の中。") for number in range(40)]
+    await desk.tell(a_story(1, *long[:20], said("Kelp, 海藻の話。", "kelp.png"), *long[20:]))
+    corrected = [await desk.search._corrected(PARTNER_ID, term) for term in terms_of(q)]
+    read = [entry async for entry in desk.search._said(list(desk.database[JOBS].documents), corrected)]
+    assert len(read) == (41 if q == "海" else 1)
+    (hit,) = await desk.find(q)
+    assert [place.field for place in hit.places][:1] == ["message"]
+
+
+async def test_entries_of_before_there_were_tokens_are_found_as_before(desk: Desk) -> None:
+    await desk.tell(a_story(1, said("Kelp, 海藻の話。"), commented("Kelp again.")))
+    for entry in desk.database[TIMELINE].documents.values():
+        entry.pop("tokens", None)
+    for q in ("kelp", "海藻の話"):
+        (hit,) = await desk.find(q)
+        assert hit.places
 
 
 async def test_a_job_that_the_list_does_not_know_yet_is_left_out(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from services.gateway.read.search_index import prepare
 from shared.mongo import Database
 from shared.tokens import terms_of
 from tests.builders import PARTNER_ID
-from tests.gateway.searching import OTHER_ID, Desk, a_query, brute_force, stories
+from tests.gateway.searching import OTHER_ID, Desk, a_query, a_story, brute_force, said, stories
 
 JOBS, QUERIES = 300, 20
 UNBOUNDED = ["[MinKey, MaxKey]"]
@@ -64,6 +64,18 @@ async def test_a_full_query_goes_by_the_same_index(desk: Desk) -> None:
     scans = [stage["indexBounds"] for stage in plan if stage["stage"] == "IXSCAN"]
     assert scans
     assert all(scan["partner_id"] != UNBOUNDED and scan["tokens"] != UNBOUNDED for scan in scans)
+
+
+@pytest.mark.parametrize("mongo_database", ["pymongo"], indirect=True)
+@pytest.mark.parametrize("q", ["kelp ", "kel", "海藻の"])
+async def test_of_a_long_conversation_the_server_reads_only_what_may_hold_the_words(desk: Desk, q: str) -> None:
+    long = [said(f"Number {number} of many, 海の中。") for number in range(300)]
+    told = [a_story(number, *long, said("Kelp, 海藻の話。")) for number in range(3)]
+    await desk.tell(*told)
+    plan = await desk.search._said([story.job_id for story in told], terms_of(q)).explain()
+    assert plan["executionStats"]["nReturned"] == 3
+    # Also what says nothing, which has no tokens, and what is found by a pair that stands elsewhere, too.
+    assert plan["executionStats"]["totalDocsExamined"] <= 12
 
 
 async def explained(desk: Desk, q: str, filters: Any = None, before: Any = None) -> list[dict[str, Any]]:

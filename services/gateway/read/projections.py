@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pymongo import DeleteMany
 
+from services.gateway.read.search_index import tokens_of_entry
 from shared.consumer import Received
 from shared.contracts.base import address_key
 from shared.contracts.jobs import Job
@@ -33,6 +34,7 @@ async def prepare(database: Database) -> None:
     await database[JOBS].create_index([("partner_id", 1), ("assignees", 1), ("created_at", -1), ("_id", -1)])
     await database[JOBS].create_index([("merchant_id", 1), ("request_id", 1)])
     await database[TIMELINE].create_index([("job_id", 1), ("version", 1)])
+    await database[TIMELINE].create_index([("job_id", 1), ("tokens", 1)])
 
 
 def on_partner(received: Received) -> Iterable[Write]:
@@ -89,6 +91,8 @@ def on_job(received: Received) -> Iterable[Write]:
         "at": event.time,
         "fact": event.fact.model_dump(mode="json"),
     }
+    if (tokens := tokens_of_entry(event.fact)) is not None:
+        entry["tokens"] = tokens
     # The timeline first: whoever sees the job at a version finds everything that led there.
     yield once(TIMELINE, event.id, entry)
     yield newer(JOBS, job.job_id, job.version, fields)

@@ -81,7 +81,7 @@ class Reading:
         query: Query = {"job_id": job_id, "type": types}
         if cursor:
             query["version"] = {"$lt": _version_of(cursor)}
-        found = self._timeline.find(query, {"job_id": 0}).sort("version", -1).limit(limit + 1)
+        found = self._timeline.find(query, {"job_id": 0, "tokens": 0}).sort("version", -1).limit(limit + 1)
         steps = [entry(document, for_merchant=for_merchant) async for document in found]
         older = cursor_of("timeline", str(steps[limit - 1].version)) if len(steps) > limit else None
         return TimelinePage(steps[:limit][::-1], older)

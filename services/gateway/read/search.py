@@ -105,23 +105,30 @@ class Search:
         mine = {"_id": {"$in": [job_id for _, job_id in candidates]}, "partner_id": partner_id}
         found = self._jobs.find(mine, {"job": 1})
         jobs = {document["_id"]: Job.model_validate(document["job"]) async for document in found}
-        texts = await self._texts(jobs)
+        texts = await self._texts(jobs, terms)
         return [
             Hit(jobs[job_id], created_at, _places(texts[job_id], terms))
             for created_at, job_id in candidates
             if job_id in jobs and _holds_all(texts[job_id], terms)
         ]
 
-    async def _texts(self, jobs: Mapping[UUID, Job]) -> dict[UUID, list[Passage]]:
-        """All texts of these jobs, in the order in which they were written."""
+    async def _texts(self, jobs: Mapping[UUID, Job], terms: list[Term]) -> dict[UUID, list[Passage]]:
+        """What these jobs are about, and what was said in which one of the terms may stand, in the order in which it
+        was written. The rest of a conversation is not read.
+        """
         texts = {job_id: passages_of_request(job.details) for job_id, job in jobs.items()}
-        said = self._timeline.find(
-            {"job_id": {"$in": list(texts)}, "type": {"$in": sorted(SAID)}},
-            {"job_id": 1, "version": 1, "type": 1, "fact.text": 1, "fact.attachments.name": 1},
-        )
+        said = self._said(list(texts), terms)
         for entry in sorted([document async for document in said], key=lambda document: int(document["version"])):
             texts[entry["job_id"]] += passages_of_entry(entry)
         return texts
+
+    def _said(self, job_ids: list[UUID], terms: list[Term]) -> Any:
+        theirs = {"job_id": {"$in": job_ids}}
+        # The jobs in each alternative, so that each goes by the index of jobs and tokens.
+        return self._timeline.find(
+            {"$or": [{**theirs, **may_hold} for may_hold in _entries(terms)], "type": {"$in": sorted(SAID)}},
+            {"job_id": 1, "version": 1, "type": 1, "fact.text": 1, "fact.attachments.name": 1},
+        )
 
     async def _corrected(self, partner_id: UUID, term: Term) -> Term:
         """The term, or the words that it may have meant if the partner has no job with it."""
@@ -177,6 +184,22 @@ def _conditions(term: Term) -> list[Query]:
             return [_any_of(term.texts)]
         case Kind.RUN:
             return [_any_of([pair]) for pair in pairs_of(term.texts[0])]
+
+
+def _entries(terms: list[Term]) -> list[Query]:
+    """What an entry's tokens are like in which a term may stand. Entries without tokens are of a time before there were
+    any, and any text may stand in them.
+    """
+    alternatives: list[Query] = [{"tokens": None}]
+    for term in terms:
+        match term.kind:
+            case Kind.PREFIX:
+                alternatives.append({"tokens": {"$regex": f"^{re.escape(term.texts[0])}"}})
+            case Kind.WORD:
+                alternatives.append({"tokens": {"$in": list(term.texts)}})
+            case Kind.RUN:
+                alternatives.append({"tokens": {"$all": pairs_of(term.texts[0])}})
+    return alternatives
 
 
 def _any_of(tokens: Iterable[str]) -> Query:

@@ -58,6 +58,9 @@ INDEXED = (
 filter fields: they come from the snapshot, and may be newer than the fact."""
 
 
+_ANY_ENTRY = UUID(int=0)
+
+
 class Passage(NamedTuple):
     """A text of a job. `entry_id` is the entry of the timeline that it stands in; None for the request itself."""
 
@@ -151,6 +154,14 @@ def passages_of(entry_id: UUID, fact: Message) -> list[Passage]:
             names = [Passage("attachment", entry_id, attachment.name) for attachment in fact.attachments]
             return [Passage("message", entry_id, fact.text), *names]
     return []
+
+
+def tokens_of_entry(fact: Message) -> list[str] | None:
+    """What an entry of the timeline can be found by once its job is; None for one that is not searched."""
+    if type(fact).__name__ not in SAID:
+        return None
+    texts = [passage.text for passage in passages_of(_ANY_ENTRY, fact)]
+    return list(dict.fromkeys(token for text in texts for token in tokens_of(text)))
 
 
 def passages_of_entry(entry: Mapping[str, Any]) -> list[Passage]:
