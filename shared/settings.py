@@ -53,16 +53,17 @@ class Settings(BaseSettings):
     log_format: str = Field("json", pattern="^(json|console)$")
 
     reply_window_seconds: int = 72 * 3600
-    remind_before_seconds: tuple[int, ...] = (24 * 3600, 6 * 3600)
+    remind_before_seconds: tuple[int, ...] = Field((24 * 3600, 6 * 3600), max_length=20)
     undo_seconds: int = Field(8, ge=0, le=60)
     """How long a partner can take back a decline, a completion or putting a job aside."""
     lead_wave_seconds: int = Field(48 * 3600, ge=1)
     """After this long a prospect's request goes to the next partners, unless somebody is helping already."""
-    partners_per_wave: int = Field(4, ge=1)
-    waves: int = Field(3, ge=1)
+    partners_per_wave: int = Field(4, ge=1, le=25)
+    waves: int = Field(3, ge=1, le=20)
+    """Both bounded, so that a match, which names everybody who was asked, fits a record."""
     wanted_answers: int = Field(3, ge=1)
     """While fewer answers than this are likely, a merchant's request goes to further partners."""
-    check_after_seconds: tuple[int, ...] = (24 * 3600, 48 * 3600)
+    check_after_seconds: tuple[int, ...] = Field((24 * 3600, 48 * 3600), max_length=20)
     """So long after each wave it is looked whether enough answers are still likely; declines are looked at at once."""
     matching_weights: str = ""
     """A file of weights for matching; empty for the standard ones. `jobwire match evaluate` compares two files."""

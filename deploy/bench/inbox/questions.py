@@ -118,7 +118,8 @@ class Asking:
             found = self._search.find({**self._mine, **tokens}, {"created_at": 1}).sort(NEWEST).limit(PAGE + 1)
             jobs = [job["_id"] for job in await found.to_list()]
             await self._jobs.find({"_id": {"$in": jobs}}).to_list()
-            await self._timeline.find({"job_id": {"$in": jobs}, "type": SAID}).to_list()
+            may_hold = [{"job_id": {"$in": jobs}, **one} for one in (*tokens.get("$and", [tokens]), {"tokens": None})]
+            await self._timeline.find({"$or": may_hold, "type": SAID}, {"tokens": 0}).to_list()
             await self._read_marks(jobs[:PAGE])
             return jobs[:PAGE]
 
