@@ -4,8 +4,6 @@ from datetime import datetime
 from typing import get_args
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from services.gateway.team import TeamCommand, decide_team, team_after
 from shared.contracts.base import ActorKind
 from shared.contracts.codec import MAX_RECORD_BYTES
@@ -32,8 +30,10 @@ from shared.taxonomy import is_service
 
 _STATE = frozenset(Partner.model_fields) & frozenset(PartnerChanged.model_fields)
 MOST_SERVICES = 60
-MOST_BYTES = MAX_RECORD_BYTES // 2 - 4096
-"""Of a partner as it travels. An event carries it once as its snapshot and once, at a registration, as its fact."""
+MOST_BYTES = MAX_RECORD_BYTES // 2 - 40 * MOST_BLOCKS - 4096
+"""Of a partner as it travels, without its blocks, which nobody is refused for lack of room. An event carries it once as
+its snapshot and once, at a registration, as its fact.
+"""
 
 
 def decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID, at: datetime) -> Decision:
@@ -47,12 +47,16 @@ def decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID, a
     for fact in decision:
         assert isinstance(fact, PartnerChanged)
         after = evolve(after, fact, partner_id, at)
-    size = len(to_json(after))
-    if size > MOST_BYTES and (partner is None or size > len(to_json(partner))):
+    size = _size(after)
+    if size > MOST_BYTES and size > _size(partner):
         return Rejection(
             "too_large", "This is more than a profile with its team can hold. Shorten or remove something."
         )
     return decision
+
+
+def _size(partner: Partner | None) -> int:
+    return len(partner.model_dump_json(exclude={"blocked_by"}).encode()) if partner else 0
 
 
 def _decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID) -> Decision:

@@ -89,6 +89,8 @@ def test_a_team_of_the_longest_names_grows_until_it_is_told_that_it_is_too_large
     life = Life(a_partner(members=(a_member(),), blocked_by=tuple(one.merchant_id for one in merchants(MOST_BLOCKS))))
     refused = next(refused for number in range(MOST_MEMBERS) if (refused := life.joins(number)))
     assert refused == "too_large"
+    late = Actor(kind=ActorKind.MERCHANT, merchant_id=derived_id("a late merchant"))
+    assert life.tell(BlockPartner(actor=late)) == "", "Nobody grows until it cannot be blocked."
     for member in life.partner.members[1:4]:
         assert life.tell(RemoveMember(member_id=member.member_id, actor=BY_PARTNER)) == ""
 

@@ -47,7 +47,7 @@ class ExplanationsPage:
 
 @dataclass(frozen=True)
 class TimelinePage:
-    """Steps, the oldest first; `older` is the cursor of those before them."""
+    """Steps, the oldest first; `older_cursor` is for those before them."""
 
     timeline: list[Entry]
     older_cursor: str | None
