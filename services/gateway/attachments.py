@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 from uuid import UUID
 
 from starlette.datastructures import UploadFile
@@ -19,6 +19,7 @@ from shared.contracts.jobs import Attachment, JobReplied, MerchantReplied
 from shared.files import CHUNK_BYTES, Files, StoredFile
 from shared.http import Problem, field_problem
 from shared.mongo import Database
+from shared.settings import Settings
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_PER_MESSAGE = 10
@@ -55,6 +56,10 @@ class Quotas:
     job: int
     person: int
     organisation: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(settings.files_per_job_mb, settings.files_per_person_mb, settings.files_per_organisation_mb)
 
 
 class Attachments:

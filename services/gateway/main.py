@@ -49,8 +49,7 @@ def build(service: Service) -> FastAPI:
 
     accounts = Accounts(database, Links(settings), service.publisher, clock, settings)
     reading, files = Reading(database), GridFiles(database, "attachments", clock)
-    quotas = Quotas(settings.files_per_job_mb, settings.files_per_person_mb, settings.files_per_organisation_mb)
-    attachments = Attachments(files, database, clock, quotas)
+    attachments = Attachments(files, database, clock, Quotas.of(settings))
     slugs, invitations = Slugs(database, clock), MailLimit(database["invitations"])
     for part in (accounts, files, slugs, invitations):
         service.prepares(part.prepare)
