@@ -1,11 +1,19 @@
-"""Who is in which team, over a real MongoDB: asked at each request, so by an index."""
+"""Who is in which team and who signs in, over a real MongoDB: asked by an index, and once though many ask at once."""
+
+import asyncio
 
 import pytest
 
+from services.gateway.accounts import Accounts, Session
 from services.gateway.teams import Teams
+from shared.clock import SystemClock
 from shared.contracts.base import derived_id
+from shared.http import Problem
+from shared.links import Links
 from shared.mongo import IGNORING_CASE, Database
+from shared.settings import Settings
 from tests.builders import a_member, a_partner
+from tests.fakes import MemoryLog, MemoryPublisher
 
 PARTNERS = 2_000
 
@@ -26,3 +34,18 @@ async def test_of_many_partners_only_those_of_the_address_are_read(mongo_databas
     found = mongo_database["partners"].find({"state.members.email": "owner7@hoshi.example"}, collation=IGNORING_CASE)
     plan = await found.explain()
     assert (plan["executionStats"]["nReturned"], plan["executionStats"]["totalDocsExamined"]) == (1, 1)
+
+
+@pytest.mark.parametrize("mongo_database", ["pymongo"], indirect=True)
+async def test_of_many_who_use_a_link_at_once_one_attempt_opens_one_session(mongo_database: Database) -> None:
+    settings = Settings(secret_keys="the-key-of-the-tests")
+    links, clock = Links(settings), SystemClock()
+    accounts = Accounts(mongo_database, links, MemoryPublisher(MemoryLog(clock)), clock, settings)
+    await accounts.prepare()
+    for number in range(10):
+        link = links.sign("sign-in", derived_id("link", number), {"email": "aiko@hoshi.example"})
+        attempts = (accounts.open_session(link, f"attempt {each % 3}") for each in range(12))
+        opened = await asyncio.gather(*attempts, return_exceptions=True)
+        assert {type(one) for one in opened} == {Session, Problem}
+        assert len({one.token for one in opened if isinstance(one, Session)}) == 1
+        assert await mongo_database["sessions"].count_documents({}) == number + 1
