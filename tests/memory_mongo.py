@@ -172,7 +172,7 @@ class MemoryCollection:
         self.documents[fresh["_id"]] = _through_bson(self._after(fresh, update, inserting=True))
         return SimpleNamespace(matched_count=0, modified_count=0, upserted_id=fresh["_id"])
 
-    def _after(self, document: Document, update: Any, *, inserting: bool) -> Document:  # noqa: C901 - one branch for each operator
+    def _after(self, document: Document, update: Any, *, inserting: bool) -> Document:
         after = dict(document)
         if isinstance(update, list):  # a pipeline: each stage sees the document as the one before left it
             for stage in update:

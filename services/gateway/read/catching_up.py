@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
-from shared.consumer import Dead, Handler, Received
+from shared.consumer import Aside, Handler, Received
 from shared.mongo import Database
 
 COLLECTION = "catching_up"
@@ -35,12 +35,12 @@ class CatchingUp:
     def watched(self, group: str, handler: Handler) -> Handler:
         """The same handler. What it handles late is noted."""
 
-        async def handle(batch: Sequence[Received]) -> Iterable[Dead] | None:
-            dead = await handler(batch)
+        async def handle(batch: Sequence[Received]) -> Iterable[Aside] | None:
+            aside = await handler(batch)
             now = self._clock.now()
             if batch and now - min(received.at for received in batch) > LATE:
                 await self._note(group, now)
-            return dead
+            return aside
 
         return handle
 
