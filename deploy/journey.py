@@ -53,8 +53,9 @@ class Person:
     async def post(self, path: str, body: Any = None, expect: int = 200) -> Any:
         return _expected(await self.client.post(path, json=body), expect)
 
-    async def put(self, path: str, body: Any, expect: int = 200) -> Any:
-        return _expected(await self.client.put(path, json=body), expect)
+    async def put(self, path: str, body: Any, expect: int = 200, *, seen: int) -> Any:
+        """Replace what was `seen` at this version: refused when somebody was faster."""
+        return _expected(await self.client.put(path, json=body, headers={"If-Match": f'"{seen}"'}), expect)
 
 
 @dataclass
@@ -138,7 +139,8 @@ class Journey:
             assert page["timeline"][-1]["type"] == "MerchantReplied", page["timeline"]
         async with self._step("A assigns a member, who is mailed, and replies again"):
             member = self._colleague(a.email)
-            await a.put(f"/api/v1/jobs/{job_id}/assignees", {"member_ids": [member["member_id"]]})
+            assigned = {"member_ids": [member["member_id"]]}
+            await a.put(f"/api/v1/jobs/{job_id}/assignees", assigned, seen=page["job"]["version"])
             if member["email"] != a.email:  # nobody is told of what they did themselves
                 await self._mails.to(member["email"], containing=self._title)
             replied = await a.post(f"/api/v1/jobs/{job_id}/messages", {"text": "On Monday."})

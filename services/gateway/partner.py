@@ -10,6 +10,8 @@ from shared.contracts.codec import MAX_RECORD_BYTES
 from shared.contracts.partners import (
     MOST_BLOCKS,
     BlockPartner,
+    ChangeMember,
+    ChangeOwnSettings,
     ChangePreferences,
     ChangeProfile,
     Offer,
@@ -17,6 +19,7 @@ from shared.contracts.partners import (
     Partner,
     PartnerChanged,
     PartnerCommand,
+    PartnerParts,
     Preferences,
     Profile,
     PublishProfile,
@@ -25,7 +28,7 @@ from shared.contracts.partners import (
     UnpublishProfile,
     WithdrawService,
 )
-from shared.decisions import Decision, Rejection
+from shared.decisions import Decision, Rejection, unless_overtaken
 from shared.taxonomy import is_service
 
 _STATE = frozenset(Partner.model_fields) & frozenset(PartnerChanged.model_fields)
@@ -64,24 +67,30 @@ def _decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID) 
         return _register(partner, command, partner_id)
     if partner is None:
         raise ValueError(f"There is no partner {partner_id} to change.")
-    if isinstance(command, BlockPartner):
-        return _block(partner, command)
-    if isinstance(command, get_args(TeamCommand)):
-        return decide_team(partner, command)
-    member = partner.acting(command.actor)
-    if member is None or not member.administers:
-        return Rejection("forbidden", "Only owners and admins can change this.")
-    return _changed(partner, command)
+    decision = _decide_change(partner, command)
+    match command:
+        case ChangeProfile() | OfferService() | WithdrawService():
+            return unless_overtaken(decision, command.expected_version, partner.parts.profile, partner.version)
+        case ChangePreferences(expected_version=expected):
+            return unless_overtaken(decision, expected, partner.parts.preferences, partner.version)
+        case ChangeMember() | ChangeOwnSettings():
+            return unless_overtaken(decision, command.expected_version, partner.parts.members, partner.version)
+        case _:
+            return decision
 
 
 def evolve(partner: Partner | None, fact: PartnerChanged, partner_id: UUID, at: datetime) -> Partner:
     changed = {name: value for name in _STATE if (value := getattr(fact, name)) is not None}
+    if partner is not None and (fact.member is not None or fact.removed is not None):
+        changed.setdefault("members", team_after(partner.members, fact))
+    version = partner.version + 1 if partner else 1
+    parts = dict.fromkeys(changed.keys() & PartnerParts.model_fields.keys(), version)
     if partner is None:
-        return Partner.model_validate({"partner_id": partner_id, **changed})
+        return Partner.model_validate({"partner_id": partner_id, **changed, "parts": parts})
     # Bounded here, too: what was stored before there was a bound shrinks with its next change.
     blocked_by = changed.get("blocked_by", partner.blocked_by)[-MOST_BLOCKS:]
     return partner.model_copy(
-        update={"members": team_after(partner.members, fact), **changed, "blocked_by": blocked_by}
+        update={**changed, "blocked_by": blocked_by, "parts": partner.parts.model_copy(update=parts)}
     )
 
 
@@ -96,12 +105,23 @@ def missing(partner: Partner, at: datetime) -> list[str]:
     return [what for what, is_there in needed.items() if not is_there]
 
 
+def _decide_change(partner: Partner, command: PartnerCommand) -> Decision:
+    if isinstance(command, BlockPartner):
+        return _block(partner, command)
+    if isinstance(command, get_args(TeamCommand)):
+        return decide_team(partner, command)
+    member = partner.acting(command.actor)
+    if member is None or not member.administers:
+        return Rejection("forbidden", "Only owners and admins can change this.")
+    return _changed(partner, command)
+
+
 def _changed(partner: Partner, command: PartnerCommand) -> Decision:
     match command:
         case ChangePreferences(preferences=preferences, actor=actor):
             return [] if preferences == partner.preferences else [PartnerChanged(preferences=preferences, actor=actor)]
         case ChangeProfile():
-            said = {name: getattr(command, name) for name in ChangeProfile.model_fields if name != "actor"}
+            said = {name: getattr(command, name) for name in ChangeProfile.model_fields if name in Profile.model_fields}
             return _with_profile(partner, command, **said)
         case OfferService(offer=offer):
             return _offer(partner, command, offer)

@@ -1,7 +1,8 @@
 """All rules of a job (DESIGN §5). Pure: the state and the log's time go in, facts or a rejection come out.
 
 Which status follows which move stands in `table.py`, and who may do what in `parties.py`; reviews are in `review.py`,
-access to the merchant's store in `access.py`, what can be taken back for a moment in `undo.py`.
+access to the merchant's store in `access.py`, what can be taken back for a moment in `undo.py`, who works on it in
+`assigning.py`.
 """
 
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import get_args
 from uuid import UUID
 
 from services.jobs.access import AccessCommand, access_ended, decide_access
+from services.jobs.assigning import AssigningCommand, assigned, decide_assigning
 from services.jobs.parties import forbidden
 from services.jobs.review import ReviewCommand, ReviewFact, decide_review, reviewed
 from services.jobs.table import TABLE, UNANSWERED, Move, refusal
@@ -29,6 +31,7 @@ from shared.contracts.jobs import (
     Decline,
     DeclineJob,
     DeclineReason,
+    EditReview,
     ExpireJob,
     Job,
     JobBlocked,
@@ -40,6 +43,7 @@ from shared.contracts.jobs import (
     JobFact,
     JobMarkedInactive,
     JobOpened,
+    JobParts,
     JobReactivated,
     JobReminded,
     JobReplied,
@@ -53,13 +57,9 @@ from shared.contracts.jobs import (
     ReplyOpened,
     SendMessage,
     Status,
-    UnassignMember,
     job_id_of,
 )
-from shared.decisions import Decision, Rejection, Timer
-
-MOST_ASSIGNEES = 100
-
+from shared.decisions import Decision, Rejection, Timer, unless_overtaken
 
 def decide(job: Job | None, command: JobCommand, job_id: UUID, at: datetime) -> Decision:
     """The facts that follow from a command, or why it is refused. `at` is when the command entered the log."""
@@ -67,7 +67,14 @@ def decide(job: Job | None, command: JobCommand, job_id: UUID, at: datetime) -> 
         return _create(job, command, job_id)
     if job is None:
         raise ValueError(f"There is no job {job_id} to decide about.")
-    return forbidden(job, command) or _decide(job, command, at)
+    decision = forbidden(job, command) or _decide(job, command, at)
+    match command:
+        case AssignMembers(expected_version=expected):
+            return unless_overtaken(decision, expected, job.parts.assignees, job.version)
+        case EditReview(expected_version=expected):
+            return unless_overtaken(decision, expected, job.parts.review, job.version)
+        case _:
+            return decision
 
 
 def evolve(job: Job | None, fact: JobFact, job_id: UUID, at: datetime) -> Job:
@@ -109,15 +116,12 @@ def _decide(job: Job, command: JobCommand, at: datetime) -> Decision:
             return refusal(job, Move.REACTIVATE) or [JobReactivated(actor=actor)]
         case AddComment(text=text, mentions=mentions, actor=actor):
             return [CommentAdded(text=text, mentions=tuple(dict.fromkeys(mentions)), actor=actor)]
-        case AssignMembers():
-            return _assign(job, command)
-        case UnassignMember(member_id=member_id, actor=actor):
-            rest = tuple(one for one in job.assignees if one != member_id)
-            return [MembersAssigned(member_ids=rest, added=(), actor=actor)] if rest != job.assignees else []
         case RemindJob(due_at=due_at):
             return _remind(job, due_at, at)
         case ExpireJob(deadline=deadline):
             return _expire(job, deadline, at)
+        case _ if isinstance(command, get_args(AssigningCommand)):
+            return decide_assigning(job, command)
         case _ if isinstance(command, get_args(UndoCommand)):
             return decide_undo(job, command, at)
         case _ if isinstance(command, get_args(ReviewCommand)):
@@ -147,16 +151,6 @@ def _close(job: Job, command: CloseJob) -> Decision:
     elif refused:
         return refused
     return [*facts, *access_ended(job, command.actor)]
-
-
-def _assign(job: Job, command: AssignMembers) -> Decision:
-    wanted = tuple(dict.fromkeys(command.member_ids))
-    if set(wanted) == set(job.assignees):
-        return []
-    if len(wanted) > max(MOST_ASSIGNEES, len(job.assignees)):
-        return Rejection("too_many_assignees", f"Up to {MOST_ASSIGNEES} members work on a job.")
-    added = tuple(member for member in wanted if member not in job.assignees)
-    return [MembersAssigned(member_ids=wanted, added=added, actor=command.actor)]
 
 
 def _remind(job: Job, due_at: datetime, at: datetime) -> Decision:
@@ -212,6 +206,7 @@ def _new_job(fact: JobCreated, job_id: UUID, at: datetime) -> Job:
         remind_at=tuple(moment for moment in reminders if moment > at),
         last_activity_at=at,
         others=fact.others,
+        parts=JobParts(assignees=1, review=1),
     )
 
 
@@ -248,8 +243,8 @@ def _changes(job: Job, fact: JobFact, at: datetime) -> dict[str, object]:
             return {"remind_at": tuple(moment for moment in job.remind_at if moment > max(due_at, at))}
         case CommentAdded():
             return {"comments": job.comments + 1, "last_activity_at": at}
-        case MembersAssigned(member_ids=member_ids):
-            return {"assignees": member_ids}
+        case MembersAssigned():
+            return assigned(job, fact)
         case AccessChanged(access=access):
             return {"access": access, "last_activity_at": at}
         case JobBlocked():

@@ -63,11 +63,11 @@ def reviewed(job: Job, fact: ReviewFact, at: datetime) -> dict[str, object]:
     """What a review's fact changes of its job."""
     match fact:
         case JobReviewed(rating=rating, text=text):
-            return {"review": Review(rating=rating, text=text, at=at)}
+            return {"review": Review(rating=rating, text=text, at=at), **_changed(job)}
         case ReviewAsked():
             return {"review_asked_at": at}
         case ReviewEdited(rating=rating, text=text):
-            return _review_with(job, rating=rating, text=text, edited_at=at)
+            return _review_with(job, rating=rating, text=text, edited_at=at) | _changed(job)
         case ReviewAnswered(text=text):
             return _review_with(job, answer=text)
 
@@ -75,3 +75,7 @@ def reviewed(job: Job, fact: ReviewFact, at: datetime) -> dict[str, object]:
 def _review_with(job: Job, **fields: object) -> dict[str, object]:
     assert job.review is not None, "There is a review before it is edited or answered."
     return {"review": job.review.model_copy(update=fields)}
+
+
+def _changed(job: Job) -> dict[str, object]:
+    return {"parts": job.parts.model_copy(update={"review": job.version + 1})}

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from shared.contracts.base import Actor, ActorKind, Contract, Line, Message, Snapshot, Text, derived_id
 from shared.contracts.requests import RequestDetails
+from shared.contracts.versions import ExpectedVersion
 
 
 class Status(StrEnum):
@@ -118,12 +119,22 @@ class StoreAccess(Contract):
     expires_at: datetime | None = None
 
 
+class JobParts(Contract):
+    """The job's version at which each part that is replaced whole was changed last; None where a release has written
+    that did not keep it.
+    """
+
+    assignees: int | None = None
+    review: int | None = None
+
+
 class Job(Snapshot):
     """A job as it stands. The conversation is not in here but in the facts, so that a job never outgrows a record.
 
     `turn` is the status that a reactivated job returns to. `remind_at` holds the reminders still to come, soonest
     first. `introduced` tells whether the merchant may know of the partner at all, `blocked` that the merchant wants
     nothing more of it. `others` is the number of further partners who had got the same request when this one did.
+    `team_versions` says of each assignee at which version of the partner whoever assigned it saw it in the team.
     """
 
     job_id: UUID
@@ -149,6 +160,8 @@ class Job(Snapshot):
     access: StoreAccess | None = None
     blocked: bool = False
     others: int = 0
+    team_versions: dict[UUID, int] = Field(default_factory=dict)
+    parts: JobParts = JobParts()
 
 
 def job_id_of(request_id: UUID, partner_id: UUID) -> UUID:
@@ -238,16 +251,31 @@ class AddComment(Message):
 
 
 class AssignMembers(Message):
-    """The whole new set of assignees; an empty one unassigns everybody."""
+    """The whole new set of assignees; an empty one unassigns everybody. `team_version` is the partner's version at
+    which they were seen in its team, 0 where nobody looked; `expected_version` the job's whose assignees are replaced.
+    """
 
     member_ids: tuple[UUID, ...]
+    team_version: int = 0
+    expected_version: ExpectedVersion = None
+    actor: Actor
+
+
+class AssignMember(Message):
+    """One more assignee, whoever else there is. `team_version` as in `AssignMembers`."""
+
+    member_id: UUID
+    team_version: int = 0
     actor: Actor
 
 
 class UnassignMember(Message):
-    """Somebody has left the team."""
+    """One assignee less. Where somebody has left the team, `left_version` is the version at which the partner said so:
+    who was assigned by somebody that saw it in the team later stays, since it is back.
+    """
 
     member_id: UUID
+    left_version: int | None = None
     actor: Actor
 
 
@@ -263,6 +291,7 @@ class ReviewJob(Message):
 class EditReview(Message):
     rating: Annotated[int, Field(ge=1, le=5)]
     text: Text
+    expected_version: ExpectedVersion = None
     actor: Actor
 
 
@@ -403,10 +432,13 @@ class CommentAdded(Message):
 
 
 class MembersAssigned(Message):
-    """`member_ids` is the whole set after the change, `added` those who are new in it."""
+    """`member_ids` is the whole set after the change, `added` those who are new in it. `team_versions` is as the job's,
+    after the change; it may be all that has changed.
+    """
 
     member_ids: tuple[UUID, ...]
     added: tuple[UUID, ...]
+    team_versions: dict[UUID, int] = Field(default_factory=dict)
     actor: Actor
 
 
@@ -467,6 +499,7 @@ JobCommand = (
     | ReactivateJob
     | AddComment
     | AssignMembers
+    | AssignMember
     | UnassignMember
     | ReviewJob
     | EditReview

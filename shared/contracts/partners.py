@@ -21,6 +21,7 @@ from shared.contracts.base import (
     address_key,
     derived_id,
 )
+from shared.contracts.versions import ExpectedVersion
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
@@ -131,6 +132,16 @@ class Profile(Contract):
 MOST_BLOCKS = 1_000
 
 
+class PartnerParts(Contract):
+    """The partner's version at which each part that is replaced whole was changed last; None where a release has
+    written that did not keep it.
+    """
+
+    profile: int | None = None
+    preferences: int | None = None
+    members: int | None = None
+
+
 class Partner(Snapshot):
     """`blocked_by` are merchants who want nothing more of this partner, the last `MOST_BLOCKS` of them. Its team is not
     told who they are.
@@ -141,6 +152,7 @@ class Partner(Snapshot):
     preferences: Preferences
     members: tuple[Member, ...]
     blocked_by: tuple[UUID, ...] = ()
+    parts: PartnerParts = PartnerParts()
 
     def offer(self, service: str) -> Offer | None:
         """What the partner offers for this service, if it does."""
@@ -169,6 +181,7 @@ class RegisterPartner(Message):
 
 class ChangePreferences(Message):
     preferences: Preferences
+    expected_version: ExpectedVersion = None
     actor: Actor
 
 
@@ -182,6 +195,7 @@ class ChangeProfile(Message):
     languages: Languages
     country: Country
     portfolio: Portfolio = ()
+    expected_version: ExpectedVersion = None
     actor: Actor
 
 
@@ -189,11 +203,13 @@ class OfferService(Message):
     """Offer a service, or offer it differently."""
 
     offer: Offer
+    expected_version: ExpectedVersion = None
     actor: Actor
 
 
 class WithdrawService(Message):
     service: str
+    expected_version: ExpectedVersion = None
     actor: Actor
 
 
@@ -226,6 +242,7 @@ class ChangeMember(Message):
     member_id: UUID
     role: Role
     assigned_only: bool
+    expected_version: ExpectedVersion = None
     actor: Actor
 
 
@@ -235,6 +252,7 @@ class ChangeOwnSettings(Message):
     name: Line
     locale: Locale
     mailed: Annotated[tuple[MailTopic, ...], Field(max_length=20)] | None
+    expected_version: ExpectedVersion = None
     actor: Actor
 
 

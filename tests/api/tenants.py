@@ -138,8 +138,9 @@ async def the_team_changes(tenants: Tenants) -> None:
     await owner.delete(f"/team/{rae['member_id']}")
     await owner.post("/team/invitations", {"email": INVITED, "name": "Ines", "locale": "en"})
     tenants.people["invited"] = await sign_in(tenants.world, INVITED)
-    preferences = (await owner.get("/preferences"))["preferences"]
-    await owner.put("/preferences", {**preferences, "notification_email": PREFERENCES_ADDRESS})
+    shown = await owner.get("/preferences")
+    wanted = {**shown["preferences"], "notification_email": PREFERENCES_ADDRESS}
+    await owner.put("/preferences", wanted, seen=shown["version"])
 
 
 async def requests(tenants: Tenants) -> None:

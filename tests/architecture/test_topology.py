@@ -73,8 +73,8 @@ async def everything_else(world: World) -> None:
     request = (await merchant.get("/merchant/requests"))["requests"][0]
     await merchant.post(f"/merchant/requests/{request['request_id']}/withdraw")
     owner = await sign_in(world, MARKET[0].members[0].email)
-    preferences = (await owner.get("/preferences"))["preferences"]
-    changed = await owner.put("/preferences", {**preferences, "available": False})
+    shown = await owner.get("/preferences")
+    changed = await owner.put("/preferences", {**shown["preferences"], "available": False}, seen=shown["version"])
     assert changed["preferences"]["available"] is False
     refusable = next(mail.text for mail in world.mailbox.mails if "/unsubscribe?token=" in mail.text)
     link = next(word for word in refusable.split() if "/unsubscribe?token=" in word)

@@ -48,8 +48,11 @@ class Person:
         request = self.client.post(f"/api/v1{path}", json=body, headers=headers)
         return self._expected(await self.world.asked(request), expect)
 
-    async def put(self, path: str, body: Any, expect: int = 200) -> Any:
-        return self._expected(await self.world.asked(self.client.put(f"/api/v1{path}", json=body)), expect)
+    async def put(self, path: str, body: Any, expect: int = 200, *, seen: int | None = None) -> Any:
+        """`seen` is the version of what is replaced, as it was when one looked."""
+        headers = {} if seen is None else {"If-Match": f'"{seen}"'}
+        request = self.client.put(f"/api/v1{path}", json=body, headers=headers)
+        return self._expected(await self.world.asked(request), expect)
 
     async def delete(self, path: str, expect: int = 200) -> Any:
         return self._expected(await self.world.asked(self.client.delete(f"/api/v1{path}")), expect)

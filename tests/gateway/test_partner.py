@@ -9,10 +9,14 @@ from shared.contracts.base import Actor, ActorKind, Message, derived_id
 from shared.contracts.partners import (
     Away,
     BlockPartner,
+    ChangeMember,
+    ChangeOwnSettings,
     ChangePreferences,
+    ChangeProfile,
     OfferService,
     Partner,
     PartnerChanged,
+    PartnerParts,
     Preferences,
     PublishProfile,
     RegisterPartner,
@@ -27,6 +31,7 @@ from tests.builders import (
     BY_OTHER_PARTNER,
     BY_PARTNER,
     BY_SYSTEM,
+    KEN,
     NOW,
     PARTNER_ID,
     a_member,
@@ -56,7 +61,8 @@ def code(decision: Decision) -> str:
 
 def test_a_registered_partner_is_what_was_registered() -> None:
     (fact,) = tell(None, register(a_partner()))
-    assert evolve(None, fact, PARTNER_ID, NOW) == a_partner(version=0)
+    registered = evolve(None, fact, PARTNER_ID, NOW)
+    assert registered == a_partner(version=0, parts=PartnerParts(profile=1, preferences=1, members=1))
 
 
 def test_registering_the_same_again_changes_nothing() -> None:
@@ -190,3 +196,59 @@ def test_a_merchant_blocks_a_partner_for_good_and_once() -> None:
 def test_away_ends_after_it_begins() -> None:
     with pytest.raises(ValueError, match="before the first"):
         Away(first_day=NOW.date(), last_day=NOW.date() - DAY)
+
+
+REPLACING = {
+    "profile": [
+        lambda seen: ChangeProfile(**WORDS, expected_version=seen, actor=BY_PARTNER),
+        lambda seen: OfferService(offer=an_offer("video"), expected_version=seen, actor=BY_PARTNER),
+        lambda seen: WithdrawService(service="seo", expected_version=seen, actor=BY_PARTNER),
+    ],
+    "preferences": [lambda seen: ChangePreferences(preferences=AWAY, expected_version=seen, actor=BY_PARTNER)],
+    "members": [
+        lambda seen: ChangeMember(
+            member_id=KEN, role=Role.ADMIN, assigned_only=False, expected_version=seen, actor=BY_PARTNER
+        ),
+        lambda seen: ChangeOwnSettings(name="A", locale="fr", mailed=None, expected_version=seen, actor=BY_PARTNER),
+    ],
+}
+"""By the part that is replaced."""
+WORDS = {
+    **{name: getattr(a_partner().profile, name) for name in ("slug", "name", "main_language", "languages", "country")},
+    "about": "We make stores fast.",
+}
+CHANGED_AT = PartnerParts(profile=3, preferences=3, members=3)
+EACH = [pytest.param(part, make, id=type(make(None)).__name__) for part, some in REPLACING.items() for make in some]
+
+
+@pytest.mark.parametrize(("part", "make"), EACH)
+def test_who_saw_what_is_there_replaces_it_whatever_else_has_happened(part: str, make) -> None:
+    partner = a_partner(version=9, parts=CHANGED_AT)
+    for seen in (None, 3, 5, 9):
+        (fact,) = tell(partner, make(seen))
+        assert getattr(evolve(partner, fact, PARTNER_ID, NOW).parts, part) == 10
+
+
+@pytest.mark.parametrize(("part", "make"), EACH)
+def test_who_saw_what_is_gone_or_was_never_there_is_refused(part: str, make) -> None:
+    partner = a_partner(version=9, parts=CHANGED_AT)
+    assert [code(tell(partner, make(seen))) for seen in (0, 2, 10)] == ["version_mismatch"] * 3
+
+
+@pytest.mark.parametrize(("part", "make"), EACH)
+def test_of_what_an_older_release_wrote_only_the_newest_counts_as_seen(part: str, make) -> None:
+    partner = a_partner(version=9)
+    assert code(tell(partner, make(8))) == "version_mismatch"
+    assert len(tell(partner, make(9))) == 1
+
+
+def test_a_change_of_one_part_leaves_the_versions_of_the_others() -> None:
+    (fact,) = tell(a_partner(version=9, parts=CHANGED_AT), REPLACING["preferences"][0](None))
+    after = evolve(a_partner(version=9, parts=CHANGED_AT), fact, PARTNER_ID, NOW)
+    assert after.parts == PartnerParts(profile=3, preferences=10, members=3)
+
+
+def test_what_is_so_already_is_refused_to_nobody() -> None:
+    partner = a_partner(version=9, parts=CHANGED_AT)
+    same = ChangePreferences(preferences=partner.preferences, expected_version=1, actor=BY_PARTNER)
+    assert tell(partner, same) == []

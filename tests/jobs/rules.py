@@ -17,6 +17,7 @@ from shared.contracts.jobs import (
     AnswerReview,
     AskAccess,
     AskReview,
+    AssignMember,
     AssignMembers,
     CloseJob,
     CompleteJob,
@@ -113,6 +114,10 @@ def _timed(kind: type[Message], field: str, moment: Until, *, off: timedelta = t
     return lambda by: lambda job, _times: kind(**{field: moment.moment(job) + off}, actor=by)
 
 
+def _overtaken(kind: type[Message], **fields: object) -> Callable[[Actor], Make]:
+    return lambda by: lambda job, _times: kind(**fields, expected_version=job.version + 1, actor=by)
+
+
 PERMISSIONS = (Permission.THEMES, Permission.PRODUCTS)
 DECLINE = {"reason": DeclineReason.TIMING, "note": "Next year."}
 
@@ -131,11 +136,16 @@ SENT: dict[str, Callable[[Actor], Make]] = {
     "AddComment": _plain(AddComment, text="Shall we?"),
     "AssignMembers": _plain(AssignMembers, member_ids=(AIKO, KEN)),
     "AssignMembers (the same)": _plain(AssignMembers, member_ids=(AIKO,)),
+    "AssignMembers (seen at another version)": _overtaken(AssignMembers, member_ids=(KEN,)),
+    "AssignMembers (the same, seen at another version)": _overtaken(AssignMembers, member_ids=(AIKO,)),
+    "AssignMember": _plain(AssignMember, member_id=KEN),
+    "AssignMember (assigned already)": _plain(AssignMember, member_id=AIKO),
     "UnassignMember": _plain(UnassignMember, member_id=AIKO),
     "UnassignMember (not assigned)": _plain(UnassignMember, member_id=LEA),
     "ReviewJob": _plain(ReviewJob, rating=5, text="Lovely."),
     "ReviewJob (of its own team)": _plain(ReviewJob, rating=5, text="We are great.", of_own_team=True),
     "EditReview": _plain(EditReview, rating=4, text="Quite lovely."),
+    "EditReview (seen at another version)": _overtaken(EditReview, rating=4, text="Quite lovely."),
     "AskReview": _plain(AskReview),
     "AnswerReview": _plain(AnswerReview, text="Thank you."),
     "UndoAct": _plain(UndoAct),

@@ -44,7 +44,8 @@ class BusyDays(Journey):
         sent = _expected(upload, 201)["attachment_id"]
         await a.post(f"{path}/messages", {"text": "検索順位を上げる計画を添付します。", "attachment_ids": [sent]})
         await a.post(f"{path}/comments", {"text": "Keep an eye on the margin.", "mentions": [colleague["member_id"]]})
-        await a.put(f"{path}/assignees", {"member_ids": [colleague["member_id"]]})
+        seen = (await a.get(path))["job"]["version"]
+        await a.put(f"{path}/assignees", {"member_ids": [colleague["member_id"]]}, seen=seen)
         await self._until(lambda: merchant.get("/api/v1/merchant/jobs"), lambda page: job_id in _ids(page))
         for number in range(3):
             answer = {"text": f"質問{number}：いつから始められますか。"}
@@ -62,8 +63,8 @@ class BusyDays(Journey):
         await a.post(f"{path}/reactivate")
         await a.post(f"{path}/complete")
         await self._until_status(a, job_id, "completed")
-        await merchant.post(f"{merchants}/review", {"rating": 4, "text": "Good, a little slow."})
-        await merchant.put(f"{merchants}/review", {"rating": 5, "text": "Good."})
+        reviewed = await merchant.post(f"{merchants}/review", {"rating": 4, "text": "Good, a little slow."})
+        await merchant.put(f"{merchants}/review", {"rating": 5, "text": "Good."}, seen=reviewed["version"])
         await a.post(f"{path}/review/answer", {"text": "Thank you, Mia."})
 
     async def _withdrawn(self, merchant: Person) -> None:
@@ -80,13 +81,16 @@ class BusyDays(Journey):
         members = (await owner.get("/api/v1/team"))["members"]
         others = [member["member_id"] for member in members if member["role"] == "member"]
         newcomer = {"name": "Zoé", "email": f"zoe.{self._run}@studio.example", "role": "member", "locale": "fr"}
-        await owner.post("/api/v1/team/invitations", newcomer)
-        await owner.put(f"/api/v1/team/{others[0]}", {"role": "admin", "assigned_only": False})
-        _expected(await owner.client.delete(f"/api/v1/team/{others[1]}"), 200)
-        await owner.put("/api/v1/settings", {"name": "Somebody Else", "locale": "en", "mailed": ["new_jobs"]})
-        preferences = (await owner.get("/api/v1/preferences"))["preferences"]
+        team = await owner.post("/api/v1/team/invitations", newcomer)
+        role = {"role": "admin", "assigned_only": False}
+        await owner.put(f"/api/v1/team/{others[0]}", role, seen=team["version"])
+        team = _expected(await owner.client.delete(f"/api/v1/team/{others[1]}"), 200)
+        settings = {"name": "Somebody Else", "locale": "en", "mailed": ["new_jobs"]}
+        await owner.put("/api/v1/settings", settings, seen=team["version"])
+        shown = await owner.get("/api/v1/preferences")
         away = {"first_day": "2031-01-01", "last_day": "2031-01-07"}
-        await owner.put("/api/v1/preferences", {**preferences, "away": away, "open_jobs": 20})
+        wanted = {**shown["preferences"], "away": away, "open_jobs": 20}
+        await owner.put("/api/v1/preferences", wanted, seen=shown["version"])
 
     def _owner_of_many(self) -> str:
         """The owner of a team in which two can be spared."""

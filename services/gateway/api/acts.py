@@ -10,6 +10,7 @@ from services.gateway.accounts import Membership
 from services.gateway.api.answers import ASKED
 from services.gateway.api.asking import OriginHeader
 from services.gateway.api.desks import PartnerDesk
+from services.gateway.api.versions import CHANGED, REPLACED, Expected, Tag
 from services.gateway.api.views import JobView
 from services.gateway.attachments import Attachments
 from services.gateway.signed_in import SignedIn
@@ -20,6 +21,7 @@ from shared.contracts.jobs import (
     AnswerReview,
     AskAccess,
     AskReview,
+    AssignMember,
     AssignMembers,
     CompleteJob,
     DeclineJob,
@@ -32,10 +34,11 @@ from shared.contracts.jobs import (
     RequestAccess,
     RevokeAccess,
     SendMessage,
+    UnassignMember,
     UndoAct,
 )
 from shared.doors import Body, GivenNote, GivenText
-from shared.http import field_problem
+from shared.http import Problem, field_problem
 
 
 class Words(Body):
@@ -135,19 +138,42 @@ def acts_api(  # noqa: C901 - a list of routes
         command = AddComment(text=body.text, mentions=tuple(body.mentions), actor=member.actor())
         return await desk.ask(member, job_id, command, origin)
 
-    @router.put("/assignees", response_model=JobView)
-    async def assign(job_id: UUID, body: Assignees, member: Member, origin: OriginHeader) -> Any:
-        """Set who works on it. New assignees get a mail, and all later correspondence."""
+    @router.put("/assignees", response_model=JobView, responses=REPLACED)
+    async def assign(  # noqa: PLR0913, PLR0917 - what a request holds
+        job_id: UUID, body: Assignees, member: Member, origin: OriginHeader, expected: Expected, tag: Tag
+    ) -> Any:
+        """Set who works on it, all at once. New assignees get a mail, and all later correspondence."""
         _in_team(member, body.member_ids, "member_ids")
-        command = AssignMembers(member_ids=tuple(body.member_ids), actor=member.actor())
-        return await desk.ask(member, job_id, command, origin)
+        command = AssignMembers(
+            member_ids=tuple(body.member_ids),
+            team_version=member.partner.version,
+            expected_version=expected,
+            actor=member.actor(),
+        )
+        return tag(await desk.ask(member, job_id, command, origin))
 
-    @router.post("/assignees/me", response_model=JobView)
-    async def assign_me(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
-        """Assign yourself."""
-        job = await desk.job(member, job_id)
-        together = dict.fromkeys((*job.assignees, member.member.member_id))
-        return await desk.ask(member, job_id, AssignMembers(member_ids=tuple(together), actor=member.actor()), origin)
+    @router.post("/assignees/me", response_model=JobView, responses=CHANGED)
+    async def assign_me(job_id: UUID, member: Member, origin: OriginHeader, tag: Tag) -> Any:
+        """Assign yourself, beside whoever is assigned."""
+        return tag(await desk.ask(member, job_id, _assigning(member, member.member.member_id), origin))
+
+    @router.delete("/assignees/me", response_model=JobView, responses=CHANGED)
+    async def unassign_me(job_id: UUID, member: Member, origin: OriginHeader, tag: Tag) -> Any:
+        """Unassign yourself, and nobody else."""
+        command = UnassignMember(member_id=member.member.member_id, actor=member.actor())
+        return tag(await desk.ask(member, job_id, command, origin))
+
+    @router.put("/assignees/{member_id:uuid}", response_model=JobView, responses=CHANGED)
+    async def assign_one(job_id: UUID, member_id: UUID, member: Member, origin: OriginHeader, tag: Tag) -> Any:
+        """Assign one member, beside whoever is assigned."""
+        if not _is_in_team(member, member_id):
+            raise Problem(404, "not_found", "Nobody in your team has this id.")
+        return tag(await desk.ask(member, job_id, _assigning(member, member_id), origin))
+
+    @router.delete("/assignees/{member_id:uuid}", response_model=JobView, responses=CHANGED)
+    async def unassign_one(job_id: UUID, member_id: UUID, member: Member, origin: OriginHeader, tag: Tag) -> Any:
+        """Unassign one member, and nobody else."""
+        return tag(await desk.ask(member, job_id, UnassignMember(member_id=member_id, actor=member.actor()), origin))
 
     @router.post("/review/request", response_model=JobView)
     async def ask_review(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
@@ -176,6 +202,15 @@ def acts_api(  # noqa: C901 - a list of routes
         return await desk.ask(member, job_id, RevokeAccess(actor=member.actor()), origin)
 
     return router
+
+
+def _assigning(by: Membership, member_id: UUID) -> AssignMember:
+    return AssignMember(member_id=member_id, team_version=by.partner.version, actor=by.actor())
+
+
+def _is_in_team(member: Membership, member_id: UUID) -> bool:
+    one = member.partner.member(member_id)
+    return one is not None and one.joined
 
 
 def _in_team(member: Membership, member_ids: list[UUID], field: str, job: Job | None = None) -> None:

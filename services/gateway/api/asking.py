@@ -10,8 +10,12 @@ from starlette.responses import JSONResponse, Response
 from services.gateway.api.answers import Stored
 from shared.commands import Applied, Commander, Rejected, Unanswered
 from shared.contracts.base import Message, derived_id
+from shared.decisions import VERSION_MISMATCH
 from shared.http import Problem
 from shared.topics import Topic
+
+REFUSED = {"forbidden": 403, VERSION_MISMATCH: 412}
+"""What HTTP calls a refusal by its code; any other is a conflict."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ OriginHeader = Annotated[Origin, Depends(origin_of)]
 async def asked(  # noqa: PLR0913 - a command and where its answer goes, named
     commander: Commander, door: Topic, data: Message, subject: UUID, *, who: str, origin: Origin, location: str
 ) -> Applied | Response:
-    """Ask the owner, and say what HTTP says of its answer: raises `Problem` 409 (403) for a refusal, gives the 202 with
-    `location`, where the outcome will show, when it has not answered yet.
+    """Ask the owner, and say what HTTP says of its answer: raises `Problem` for a refusal (409, or what `REFUSED` has),
+    gives the 202 with `location`, where the outcome will show, when it has not answered yet.
     """
     answer = await commander.ask(
         door,
@@ -54,7 +58,7 @@ async def asked(  # noqa: PLR0913 - a command and where its answer goes, named
     )
     match answer:
         case Rejected(code=code, reason=reason):
-            raise Problem(403 if code == "forbidden" else 409, code, reason)
+            raise Problem(REFUSED.get(code, 409), code, reason)
         case Unanswered(command_id=command_id):
             stored = Stored(command_id=command_id, status_url=location)
             return JSONResponse(stored.model_dump(mode="json"), 202, headers={"Location": location})

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import READ, SIGNED_IN
+from services.gateway.api.versions import SHOWN_ONE, Tag
 from services.gateway.api.views import JobPage, Jobs, Mails, Timeline, listed, mails_view, partner_view
 from services.gateway.api.views_partner import StandingView, standing_view
 from services.gateway.marks import ReadMarks
@@ -90,13 +91,13 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
         by_status = await inbox.counts(member_tenant(member).query(), wanted)
         return Counts(total=sum(by_status.values()), by_status=by_status)
 
-    @router.get("/jobs/{job_id}", responses=READ)
-    async def one_job(job_id: UUID, member: Member, min_version: MinVersion = 0) -> JobPage:
+    @router.get("/jobs/{job_id}", responses=SHOWN_ONE)
+    async def one_job(job_id: UUID, member: Member, tag: Tag, min_version: MinVersion = 0) -> JobPage:
         """One job with the last 50 steps of its timeline."""
         job = await reading.job(member_tenant(member).query(), job_id, min_version)
         unread = await marks.unread(member.member.member_id, [job])
         page = await reading.timeline(job_id)
-        return JobPage(job=partner_view(job), unread=unread[job_id], **vars(page))
+        return tag(JobPage(job=partner_view(job), unread=unread[job_id], **vars(page)), job.version)
 
     @router.get("/jobs/{job_id}/timeline", responses=READ)
     async def timeline(job_id: UUID, member: Member, cursor: Cursor = None, limit: Steps = PAGE) -> Timeline:

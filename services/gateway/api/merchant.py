@@ -12,6 +12,7 @@ from services.gateway.api.answers import ASKED, READ, SIGNED_IN
 from services.gateway.api.asking import OriginHeader, asked
 from services.gateway.api.desks import MerchantDesk
 from services.gateway.api.jobs import Cursor, MinVersion, Steps
+from services.gateway.api.versions import SHOWN_ONE, Tag
 from services.gateway.api.views import (
     Mails,
     MerchantJobPage,
@@ -100,12 +101,12 @@ def merchant_api(
         page = await inbox.page(merchant_tenant(merchant.merchant_id), Wanted(), Sort.NEWEST, cursor, limit)
         return MerchantJobs(jobs=await desk.viewed(page.jobs), next_cursor=page.next_cursor)
 
-    @router.get("/jobs/{job_id}", responses=READ)
-    async def one_job(job_id: UUID, merchant: Asker, min_version: MinVersion = 0) -> MerchantJobPage:
+    @router.get("/jobs/{job_id}", responses=SHOWN_ONE)
+    async def one_job(job_id: UUID, merchant: Asker, tag: Tag, min_version: MinVersion = 0) -> MerchantJobPage:
         """One job with the last 50 steps of its timeline."""
         job = await reading.job(merchant_tenant(merchant.merchant_id), job_id, min_version)
         page = await reading.timeline(job_id, for_merchant=True)
-        return MerchantJobPage(job=(await desk.viewed([job]))[0], **vars(page))
+        return tag(MerchantJobPage(job=(await desk.viewed([job]))[0], **vars(page)), job.version)
 
     @router.get("/jobs/{job_id}/timeline", responses=READ)
     async def timeline(job_id: UUID, merchant: Asker, cursor: Cursor = None, limit: Steps = PAGE) -> Timeline:

@@ -11,6 +11,7 @@ from services.gateway.api.acts import DeclineBody, MessageBody
 from services.gateway.api.answers import ASKED
 from services.gateway.api.asking import OriginHeader
 from services.gateway.api.desks import MerchantDesk
+from services.gateway.api.versions import REPLACED, Expected, Tag
 from services.gateway.api.views import MerchantJobView
 from services.gateway.attachments import Attachments
 from services.gateway.read.reading import Reading
@@ -65,11 +66,13 @@ def merchant_acts_api(desk: MerchantDesk, reading: Reading, attachments: Attachm
         command = ReviewJob(rating=body.rating, text=body.text, of_own_team=own, actor=merchant.actor())
         return await desk.ask(merchant, job_id, command, origin)
 
-    @router.put("/review", response_model=MerchantJobView)
-    async def edit_review(job_id: UUID, body: ReviewBody, merchant: Asker, origin: OriginHeader) -> Any:
+    @router.put("/review", response_model=MerchantJobView, responses=REPLACED)
+    async def edit_review(  # noqa: PLR0913, PLR0917 - what a request holds
+        job_id: UUID, body: ReviewBody, merchant: Asker, origin: OriginHeader, expected: Expected, tag: Tag
+    ) -> Any:
         """Edit your review, for 14 days."""
-        command = EditReview(rating=body.rating, text=body.text, actor=merchant.actor())
-        return await desk.ask(merchant, job_id, command, origin)
+        command = EditReview(**dict(body), expected_version=expected, actor=merchant.actor())
+        return tag(await desk.ask(merchant, job_id, command, origin))
 
     @router.post("/store-access/consent", response_model=MerchantJobView)
     async def consent(job_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BaseModel, Field
 from starlette.responses import Response
 
 from services.gateway.accounts import Membership
-from services.gateway.api.answers import ASKED, SIGNED_IN
+from services.gateway.api.answers import ASKED
 from services.gateway.api.asking import Origin, OriginHeader, asked
 from services.gateway.api.jobs import MinVersion
+from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import PartnerView, PreferencesView, profile_view
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
@@ -135,50 +136,58 @@ def partner_api(commander: Commander, reading: Reading, slugs: Slugs, signed_in:
         answer = await ask(email, partner_id, command, origin, "partner")
         return answer if isinstance(answer, Response) else await viewed(answer)
 
-    @router.get("/partner", responses=SIGNED_IN)
-    async def one_partner(member: Member_, min_version: MinVersion = 0) -> PartnerView:
+    @router.get("/partner", responses=SHOWN)
+    async def one_partner(member: Member_, tag: Tag, min_version: MinVersion = 0) -> PartnerView:
         """Your organisation, and what keeps it from receiving work."""
-        return await viewed(await reading.partner(member.partner.partner_id, min_version))
+        return tag(await viewed(await reading.partner(member.partner.partner_id, min_version)))
 
-    @router.put("/partner/profile", response_model=PartnerView, responses=ASKED)
-    async def change_profile(body: ProfileBody, member: Admin, origin: OriginHeader) -> Any:
+    @router.put("/partner/profile", response_model=PartnerView, responses=REPLACED)
+    async def change_profile(
+        body: ProfileBody, member: Admin, origin: OriginHeader, expected: Expected, tag: Tag
+    ) -> Any:
         await slugs.claim(body.slug, member.partner.partner_id)
-        said = ChangeProfile.model_validate({**body.model_dump(), "actor": member.actor()})
-        return await change(member, said, origin)
+        said = ChangeProfile(**body.model_dump(), expected_version=expected, actor=member.actor())
+        return tag(await change(member, said, origin))
 
-    @router.put("/partner/services/{service}", response_model=PartnerView, responses=ASKED)
-    async def offer(service: ServiceKey, body: OfferBody, member: Admin, origin: OriginHeader) -> Any:
+    @router.put("/partner/services/{service}", response_model=PartnerView, responses=REPLACED)
+    async def offer(  # noqa: PLR0913, PLR0917 - what a request holds
+        service: ServiceKey, body: OfferBody, member: Admin, origin: OriginHeader, expected: Expected, tag: Tag
+    ) -> Any:
         """Offer a service, or offer it differently."""
         offered = Offer(service=service, **dict(body))
-        return await change(member, OfferService(offer=offered, actor=member.actor()), origin)
+        command = OfferService(offer=offered, expected_version=expected, actor=member.actor())
+        return tag(await change(member, command, origin))
 
-    @router.delete("/partner/services/{service}", response_model=PartnerView, responses=ASKED)
-    async def withdraw(service: ServiceKey, member: Admin, origin: OriginHeader) -> Any:
+    @router.delete("/partner/services/{service}", response_model=PartnerView, responses=REPLACED)
+    async def withdraw(service: ServiceKey, member: Admin, origin: OriginHeader, expected: Expected, tag: Tag) -> Any:
         """Offer this service no more. Jobs that are there stay."""
-        return await change(member, WithdrawService(service=service, actor=member.actor()), origin)
+        command = WithdrawService(service=service, expected_version=expected, actor=member.actor())
+        return tag(await change(member, command, origin))
 
-    @router.post("/partner/publish", response_model=PartnerView, responses=ASKED)
-    async def publish(member: Admin, origin: OriginHeader) -> Any:
+    @router.post("/partner/publish", response_model=PartnerView, responses=CHANGED)
+    async def publish(member: Admin, origin: OriginHeader, tag: Tag) -> Any:
         """Show the profile. With at least one service you receive work."""
-        return await change(member, PublishProfile(actor=member.actor()), origin)
+        return tag(await change(member, PublishProfile(actor=member.actor()), origin))
 
-    @router.post("/partner/unpublish", response_model=PartnerView, responses=ASKED)
-    async def unpublish(member: Admin, origin: OriginHeader) -> Any:
+    @router.post("/partner/unpublish", response_model=PartnerView, responses=CHANGED)
+    async def unpublish(member: Admin, origin: OriginHeader, tag: Tag) -> Any:
         """Show the profile to nobody. You receive no new work."""
-        return await change(member, UnpublishProfile(actor=member.actor()), origin)
+        return tag(await change(member, UnpublishProfile(actor=member.actor()), origin))
 
-    @router.get("/preferences", responses=SIGNED_IN)
-    async def preferences(member: Member_) -> PreferencesView:
-        return PreferencesView(version=member.partner.version, preferences=member.partner.preferences)
+    @router.get("/preferences", responses=SHOWN)
+    async def preferences(member: Member_, tag: Tag) -> PreferencesView:
+        return tag(PreferencesView(version=member.partner.version, preferences=member.partner.preferences))
 
-    @router.put("/preferences", response_model=PreferencesView, responses=ASKED)
-    async def change_preferences(body: PreferencesBody, member: Admin, origin: OriginHeader) -> Any:
+    @router.put("/preferences", response_model=PreferencesView, responses=REPLACED)
+    async def change_preferences(
+        body: PreferencesBody, member: Admin, origin: OriginHeader, expected: Expected, tag: Tag
+    ) -> Any:
         """Set all preferences. Who is away from a day until another comes back by itself."""
         chosen = Preferences.model_validate(body.model_dump())
-        command = ChangePreferences(preferences=chosen, actor=member.actor())
+        command = ChangePreferences(preferences=chosen, expected_version=expected, actor=member.actor())
         answer = await ask(str(member.member.member_id), member.partner.partner_id, command, origin, "preferences")
         if isinstance(answer, Response):
             return answer
-        return PreferencesView(version=answer.version, preferences=answer.preferences)
+        return tag(PreferencesView(version=answer.version, preferences=answer.preferences))
 
     return router

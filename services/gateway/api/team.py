@@ -8,9 +8,10 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.gateway.accounts import Membership
-from services.gateway.api.answers import ASKED, OFTEN, SIGNED_IN
+from services.gateway.api.answers import OFTEN, SIGNED_IN
 from services.gateway.api.asking import OriginHeader, asked
 from services.gateway.api.jobs import MinVersion
+from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import OwnSettingsView, TeamView, own_settings_view, team_view
 from services.gateway.choices import Choices
 from services.gateway.read.reading import Reading
@@ -80,47 +81,53 @@ def team_api(  # noqa: PLR0913, PLR0917 - the parts, named
         answer = await ask(member, data, origin)
         return answer if isinstance(answer, Response) else team_view(answer)
 
-    @router.get("/team")
-    async def team(member: Member, min_version: MinVersion = 0) -> TeamView:
-        return team_view(await reading.partner(member.partner.partner_id, min_version))
+    @router.get("/team", responses=SHOWN)
+    async def team(member: Member, tag: Tag, min_version: MinVersion = 0) -> TeamView:
+        return tag(team_view(await reading.partner(member.partner.partner_id, min_version)))
 
-    @router.post("/team/invitations", response_model=TeamView, responses={**ASKED, **OFTEN})
-    async def invite(body: InvitationBody, member: Admin, origin: OriginHeader) -> Any:
+    @router.post("/team/invitations", response_model=TeamView, responses={**CHANGED, **OFTEN})
+    async def invite(body: InvitationBody, member: Admin, origin: OriginHeader, tag: Tag) -> Any:
         """Invite somebody by mail. Inviting the same address again sends another mail."""
         full = no_room(member.partner)
         if full and member.partner.member_at(body.email) is None:
             raise field_problem([{"field": "email", "message": full.reason, "code": full.code}])
         if not await invitations.allows(uuid4(), body.email, clock.now()):
             raise Problem(429, "too_many", "This address has been invited often. Try again in a quarter of an hour.")
-        return await change(member, InviteMember(**dict(body), actor=member.actor()), origin)
+        return tag(await change(member, InviteMember(**dict(body), actor=member.actor()), origin))
 
-    @router.put("/team/{member_id:uuid}", response_model=TeamView, responses=ASKED)
-    async def change_member(member_id: UUID, body: MemberBody, member: Admin, origin: OriginHeader) -> Any:
+    @router.put("/team/{member_id:uuid}", response_model=TeamView, responses=REPLACED)
+    async def change_member(  # noqa: PLR0913, PLR0917 - what a request holds
+        member_id: UUID, body: MemberBody, member: Admin, origin: OriginHeader, expected: Expected, tag: Tag
+    ) -> Any:
         """Change a member's role, or which jobs it sees."""
         _named(member, member_id)
-        return await change(member, ChangeMember(member_id=member_id, **dict(body), actor=member.actor()), origin)
+        command = ChangeMember(member_id=member_id, **dict(body), expected_version=expected, actor=member.actor())
+        return tag(await change(member, command, origin))
 
-    @router.delete("/team/{member_id:uuid}", response_model=TeamView, responses=ASKED)
-    async def remove(member_id: UUID, member: Member, origin: OriginHeader) -> Any:
+    @router.delete("/team/{member_id:uuid}", response_model=TeamView, responses=CHANGED)
+    async def remove(member_id: UUID, member: Member, origin: OriginHeader, tag: Tag) -> Any:
         """Remove a member, or leave. Its sessions end, and its jobs are unassigned. Jobs it has answered stay."""
         _named(member, member_id)
-        return await change(member, RemoveMember(member_id=member_id, actor=member.actor()), origin)
+        return tag(await change(member, RemoveMember(member_id=member_id, actor=member.actor()), origin))
 
-    @router.get("/settings")
-    async def settings(member: Member) -> OwnSettingsView:
+    @router.get("/settings", responses=SHOWN)
+    async def settings(member: Member, tag: Tag) -> OwnSettingsView:
         """Your own settings in this team."""
-        return own_settings_view(member.partner, member.member)
+        return tag(own_settings_view(member.partner, member.member))
 
-    @router.put("/settings", response_model=OwnSettingsView, responses=ASKED)
-    async def change_settings(body: OwnSettings, member: Member, origin: OriginHeader) -> Any:
+    @router.put("/settings", response_model=OwnSettingsView, responses=REPLACED)
+    async def change_settings(
+        body: OwnSettings, member: Member, origin: OriginHeader, expected: Expected, tag: Tag
+    ) -> Any:
         """Change what you are called, your language, and what you are mailed about."""
-        answer = await ask(member, ChangeOwnSettings(**dict(body), actor=member.actor()), origin)
+        command = ChangeOwnSettings(**dict(body), expected_version=expected, actor=member.actor())
+        answer = await ask(member, command, origin)
         if isinstance(answer, Response):
             return answer
         await choices.follow(member.member.email, member.member.mailed, body.mailed)
         changed = answer.member(member.member.member_id)
         assert changed is not None, "Somebody who changes settings is in the team."
-        return own_settings_view(answer, changed)
+        return tag(own_settings_view(answer, changed))
 
     return router
 
