@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 from services.gateway.file_names import clean_name, ending_of
 from services.gateway.file_types import ALLOWED, FileType, pieces, types_of
 from services.gateway.read.projections import JOBS, TIMELINE
+from shared.aggregate import KEY_REUSED
 from shared.clock import Clock
 from shared.contracts.base import ActorKind, derived_id
 from shared.contracts.jobs import Attachment, JobReplied, MerchantReplied
@@ -71,8 +72,8 @@ class Attachments:
         self._quotas = quotas
 
     async def take(self, who: Uploader, upload: UploadFile, upload_id: UUID) -> Attachment:
-        """Check and store a file that waits to be sent. The same bytes with the same `upload_id` are the same
-        attachment. Raises `Problem` 413, 415, 422 and 409; then nothing is stored.
+        """Check and store a file that waits to be sent. The same file with the same `upload_id` is the same
+        attachment, another one is refused. Raises `Problem` 413, 415, 422 and 409; then nothing is stored.
         """
         if (upload.size or 0) > MAX_FILE_BYTES:
             raise Problem(413, "too_large", f"A file can have up to {MAX_FILE_BYTES // 1024**2} MB.")
@@ -82,12 +83,15 @@ class Attachments:
         name = clean_name(upload.filename or "")
         file_type = _agreed(name, types)
         file_id = derived_id("attachment", upload_id, digest)
+        upload_of = {"upload": upload_id, "content": f"{digest} {name}"}
+        if await self._is_reused(upload_of):
+            raise Problem(422, KEY_REUSED, "This key was used before, for another file. Use a new one.")
         if (
             await self._files.info(file_id) is None
             and await self._files.count(who.metadata()) >= MAX_PER_PERSON_AND_JOB
         ):
             raise Problem(409, "too_many_files", f"You can add up to {MAX_PER_PERSON_AND_JOB} files to one job.")
-        metadata = {**who.metadata(), "organisation": who.organisation, "media_type": file_type.media_type}
+        metadata = who.metadata() | upload_of | {"organisation": who.organisation, "media_type": file_type.media_type}
         if await self._files.info(file_id) is None:
             fresh = await self._files.begin(file_id, name, upload.size, metadata)
             await self._check_quotas(who, file_id, fresh=fresh)
@@ -163,6 +167,13 @@ class Attachments:
         """
         job = await self._jobs.find_one({"_id": job_id}, {"version": 1})
         return job is not None and await self._timeline.count_documents({"job_id": job_id}) == job["version"]
+
+    async def _is_reused(self, upload_of: dict[str, UUID | str]) -> bool:
+        """Whether something else was uploaded under this id. Of two at the same moment both may be taken: then each is
+        an attachment of its own.
+        """
+        under_it = await self._files.count({"upload": upload_of["upload"]})
+        return under_it > 0 and under_it > await self._files.count(upload_of)
 
     async def _was_sent(self, job_id: UUID, attachment_id: UUID) -> bool:
         carried = {"fact.attachments.attachment_id": str(attachment_id), "type": {"$in": _CARRIES}}

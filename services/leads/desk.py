@@ -1,6 +1,7 @@
 """What both faces of leads, JSON and HTML, do with a request: ask its door, and say what became of it."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +9,9 @@ from services.leads.directory import Directory
 from services.leads.rates import Rates
 from services.leads.recent import Recent, fingerprint
 from services.leads.submission import NewRequest, objection
+from shared.aggregate import KEY_REUSED
 from shared.commands import Answer, Commander, Rejected, not_taken_while_away
-from shared.contracts.base import Actor, ActorKind
+from shared.contracts.base import Actor, ActorKind, derived_id
 from shared.contracts.leads import Lead, ReviewLead
 from shared.contracts.requests import (
     CONFIRM_WITHIN_SECONDS,
@@ -44,6 +46,13 @@ class Sender:
     network: str
     app: str | None = None
 
+    def request_id(self, merchant_id: UUID, key: str) -> UUID:
+        """The request that this sender calls so. An app's keys, another app's, and those of anybody in a network never
+        meet, whichever merchant they name.
+        """
+        sender = derived_id("app", self.app) if self.app else derived_id("network", self.network)
+        return derived_id("request", sender, merchant_id, key)
+
 
 class Desk:
     def __init__(  # noqa: PLR0913 - the parts, named
@@ -65,27 +74,38 @@ class Desk:
         self._recent = recent
 
     async def submit(
-        self, request_id: UUID, body: NewRequest, sender: Sender, traceparent: str | None = None
+        self,
+        request_id: UUID,
+        body: NewRequest,
+        sender: Sender,
+        traceparent: str | None = None,
+        digest: str | None = None,
     ) -> tuple[UUID, bool]:
         """Submit under an id of the sender's: the same id twice is one request. Gives the request's id, another one if
         the same was sent within a day, and whether it was new. Raises `Problem` with the field at fault, and
         `NotTaken`.
+
+        `digest` is of what was sent, where the id follows from a key: `Problem` 422 when that stands for other words.
         """
         if wrong := body.objections():
             raise field_problem(wrong)
         details = body.details()
         # While nobody can count or remember: better no request than one that is told twice, or to anybody.
         with not_taken_while_away():
-            key = fingerprint(details, known=sender.app is not None)
-            first = await self._recent.first(key)
+            words = partial(fingerprint, known=sender.app is not None)
+            if digest and (own := await self.status(request_id)) and words(own.details) != words(details):
+                raise _key_reused()
+            first = await self._recent.first(words(details))
             state = await self.status(first) if first else None
-            if first and state and state.status not in _OVER:
+            # A key that was used twice at once may have claimed these words for a request that says something else.
+            if first and state and state.status not in _OVER and words(state.details) == words(details):
                 return first, False
             await self._check_partner(details)
             await self._admit(details, sender, again=first is not None and state is None)
-            request_id = await self._recent.claim(key, request_id, instead_of=first if state else None)
-        await self._ask(request_id, details, sender, traceparent)
-        return request_id, True
+            taken = await self._recent.claim(words(details), request_id, instead_of=first if state else None)
+        # Under somebody else's id the same words are the same, however they were written.
+        await self._ask(taken, details, sender, traceparent, digest if taken == request_id else None)
+        return taken, True
 
     async def confirm(self, request_id: UUID, token: str) -> Answer:
         """Confirm the address by the mailed token. Raises `Problem` for a link that is no good."""
@@ -138,7 +158,9 @@ class Desk:
         if not again:
             await self._rates.of_address(details.merchant.email)
 
-    async def _ask(self, request_id: UUID, details: RequestDetails, sender: Sender, traceparent: str | None) -> None:
+    async def _ask(
+        self, request_id: UUID, details: RequestDetails, sender: Sender, traceparent: str | None, digest: str | None
+    ) -> None:
         merchant = details.merchant
         actor = Actor(kind=ActorKind.MERCHANT, merchant_id=merchant.merchant_id, name=merchant.name)
         within = None if sender.app else CONFIRM_WITHIN_SECONDS
@@ -148,7 +170,10 @@ class Desk:
             request_id,
             command_id=request_id,
             traceparent=traceparent,
+            digest=digest,
         )
+        if isinstance(answer, Rejected) and answer.code == KEY_REUSED:
+            raise _key_reused()
         if isinstance(answer, Rejected):
             raise field_problem([objection(_FIELD_OF.get(answer.code, "body"), answer.reason)])
 
@@ -164,6 +189,10 @@ class Desk:
         if signed != about:
             raise Problem(400, "link_invalid", "This link belongs to something else.")
         return Actor(kind=ActorKind.MERCHANT, merchant_id=merchant_id)
+
+
+def _key_reused() -> Problem:
+    return Problem(422, KEY_REUSED, "This Idempotency-Key was used before, for another request. Use a new one.")
 
 
 def _taken(answer: Answer) -> Answer:

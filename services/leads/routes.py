@@ -12,10 +12,10 @@ from services.leads.network import Networks
 from services.leads.rates import TooMany
 from services.leads.submission import NewMerchant, NewRequest, PlainPhone, reachable, seen
 from shared.commands import NotTaken
-from shared.contracts.base import derived_id
 from shared.contracts.requests import Priorities, RequestStatus
 from shared.doors import Body, GivenLine, GivenMoney, GivenText, GivenUrl
 from shared.http import Problem
+from shared.idempotency import KEY_HEADER, digest_of
 from shared.metrics import Metrics
 
 Answers = dict[int | str, dict[str, Any]]
@@ -25,6 +25,10 @@ SUBMITTED: Answers = {
     **BUSY,
     400: {"description": "The body cannot be read, or a signed request has no `Idempotency-Key`."},
     401: {"description": "A wrong signature."},
+    422: {
+        "description": "Some fields need another look, and `errors` names them. Or `key_reused`: you have used this "
+        "`Idempotency-Key` for another request."
+    },
     429: {"description": "Too many for this address, from this network, or at once. `Retry-After` says for how long."},
 }
 READ: Answers = {**BUSY, 404: {"description": "There is no such request."}}
@@ -99,9 +103,10 @@ def api(desk: Desk, apps: Apps, networks: Networks, metrics: Metrics) -> APIRout
         responses=SUBMITTED,
     )
     async def submit(
+        request: Request,
         body: SentRequest,
         by: Annotated[Sender, Depends(sender)],
-        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200, description=KEY_HEADER)] = None,
         traceparent: Annotated[str | None, Header(max_length=60)] = None,
     ) -> Taken:
         """Submit a request of any of the four kinds. Who asks gets a mail; nothing goes out to partners before its link
@@ -112,9 +117,10 @@ def api(desk: Desk, apps: Apps, networks: Networks, metrics: Metrics) -> APIRout
         `Idempotency-Key`): then the request goes out at once.
         """
         merchant_id = body.details().merchant.merchant_id
-        request_id = derived_id("request", merchant_id, idempotency_key) if idempotency_key else uuid4()
+        request_id = by.request_id(merchant_id, idempotency_key) if idempotency_key else uuid4()
+        digest = await digest_of(request) if idempotency_key else None
         try:
-            request_id, new = await desk.submit(request_id, body, by, traceparent)
+            request_id, new = await desk.submit(request_id, body, by, traceparent, digest)
         except Problem as problem:
             result = f"limited_{problem.which}" if isinstance(problem, TooMany) else "invalid"
             metrics.forms.labels(body.kind, result).inc()

@@ -121,9 +121,9 @@ async def test_a_registration_that_is_sent_twice_is_one(world: World) -> None:
 async def test_who_is_away_comes_back_by_itself(world: World) -> None:
     owner = await an_organisation(world)
     today, tomorrow = world.clock.now().date(), (world.clock.now() + 24 * HOUR).date()
-    preferences = (await owner.get("/preferences"))["preferences"]
-    away = {**preferences, "away": {"first_day": str(today), "last_day": str(tomorrow)}}
-    await owner.put("/preferences", away)
+    shown = await owner.get("/preferences")
+    away = {**shown["preferences"], "away": {"first_day": str(today), "last_day": str(tomorrow)}}
+    await owner.put("/preferences", away, seen=shown["version"])
     assert (await owner.get("/partner"))["missing"] == ["be_back"]
     await follow(world, await fill_in_the_form(world))
     await world.time_passes(48 * HOUR)
@@ -137,8 +137,8 @@ async def test_who_is_away_comes_back_by_itself(world: World) -> None:
 @pytest.mark.parametrize("limit", [{"open_jobs": 1}, {"jobs_per_week": 1}])
 async def test_no_more_jobs_come_than_are_wanted(world: World, limit: dict[str, int]) -> None:
     owner = await an_organisation(world)
-    preferences = (await owner.get("/preferences"))["preferences"]
-    await owner.put("/preferences", {**preferences, **limit})
+    shown = await owner.get("/preferences")
+    await owner.put("/preferences", {**shown["preferences"], **limit}, seen=shown["version"])
     for title in ("The first", "The second"):
         await follow(world, await fill_in_the_form(world, title=title))
     assert (await the_only_job(owner))["request"]["title"] == "The first"

@@ -132,9 +132,11 @@ class TestWhatComesIn:
         assert first == again
         assert len(desk.database["attachments.files"].documents) == 1
 
-    async def test_another_file_under_the_same_key_is_not_mistaken_for_the_first(self, desk: Desk) -> None:
-        first, other = await desk.take(upload_id=JOB_ID), await desk.take(PNG + b"more", upload_id=JOB_ID)
-        assert first.attachment_id != other.attachment_id
+    @pytest.mark.parametrize("other", [(PNG + b"more",), (PNG, "b.png")], ids=["content", "name"])
+    async def test_another_file_under_the_same_key_is_refused(self, desk: Desk, other: tuple[Any, ...]) -> None:
+        await desk.take(upload_id=JOB_ID)
+        assert await desk.refused(*other, upload_id=JOB_ID) == (422, "key_reused")
+        assert len(desk.database["attachments.files"].documents) == 1
 
     async def test_one_person_cannot_fill_the_disk(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("services.gateway.attachments.MAX_PER_PERSON_AND_JOB", 1)

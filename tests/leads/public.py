@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from services.leads import lead, request
 from services.leads.intake import intake
 from services.leads.projections import on_partner
+from shared.aggregate import KEY_REUSED
 from shared.commands import Answer, Applied, NotTaken, Rejected
 from shared.contracts.base import Message
 from shared.contracts.leads import Lead
@@ -58,7 +59,7 @@ class Door:
     def __init__(self, database: MemoryDatabase, clock: ManualClock) -> None:
         self._database = database
         self._clock = clock
-        self._answers: dict[UUID, Answer] = {}
+        self._answers: dict[UUID, tuple[Answer, str | None]] = {}
         self.asked: list[Message] = []
         self.away = False
 
@@ -67,11 +68,11 @@ class Door:
             raise NotTaken("Kafka is away.")
         await asyncio.sleep(0)
         self.asked.append(data)
-        command_id = envelope.get("command_id")
-        answer = self._answers.get(command_id) or await self._decide(door, data, subject)
+        command_id, digest = envelope.get("command_id"), envelope.get("digest")
+        answer, first = self._answers.get(command_id) or (await self._decide(door, data, subject), digest)
         if command_id:
-            self._answers[command_id] = answer
-        return answer
+            self._answers[command_id] = answer, first
+        return answer if first is None or digest in (None, first) else Rejected(KEY_REUSED, "Used before.")
 
     async def _decide(self, door: Topic, data: Message, subject: UUID) -> Answer:
         rules, state_of, name = (request, Request, "requests") if door is REQUEST_COMMANDS else (lead, Lead, "leads")

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import httpx2
@@ -83,6 +84,42 @@ async def test_a_time_that_is_none_is_refused_though_it_is_signed(public: Public
     answer = await public.client().post("/api/v1/requests", content=body, headers=headers)
     assert answer.status_code in (401, 422)
     assert public.requests == []
+
+
+TEAPOT = {"Jobwire-App": "teapot", "secret": "the-secret-of-another"}
+OTHER = {"title": "Autumn clearance"}
+
+
+async def by(public: Public, who: str, **fields: Any) -> httpx2.Response:
+    """One of those who may call a request by the same key, for the same merchant."""
+    match who:
+        case "an app":
+            return await signed(public, fields=fields)
+        case "another app":
+            return await signed(public, fields=fields, **TEAPOT)
+        case _:
+            network = "203.0.113.9" if who == "a stranger elsewhere" else "198.51.100.7"
+            return await public.post(network, {"Idempotency-Key": "one"}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), list(permutations(["an app", "another app", "a stranger", "a stranger elsewhere"], 2))
+)
+async def test_keys_of_different_senders_never_meet(public: Public, first: str, second: str) -> None:
+    answers = [await by(public, first), await by(public, second, **OTHER)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len({answer.json()["request_id"] for answer in answers}) == 2
+    said = {one.details.title: one.status for one in public.requests}
+    vouched = [RequestStatus.CONFIRMED if "app" in who else RequestStatus.SUBMITTED for who in (first, second)]
+    assert said == dict(zip([BODY["title"], OTHER["title"]], vouched, strict=True))
+
+
+@pytest.mark.parametrize("who", ["an app", "a stranger"])
+async def test_the_same_key_with_other_words_is_refused(public: Public, who: str) -> None:
+    await by(public, who)
+    refused = await by(public, who, **OTHER)
+    assert (refused.status_code, refused.json()["code"]) == (422, "key_reused")
+    assert public.request.details.title == BODY["title"]
 
 
 @pytest.mark.parametrize("skew", [-300, 300])

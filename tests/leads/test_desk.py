@@ -84,6 +84,24 @@ async def test_the_same_by_json_under_another_key_has_the_first_ones_id(public: 
     assert len({answer.json()["request_id"] for answer in answers}) == len(public.requests) == 1
 
 
+async def test_words_whose_key_was_used_at_once_for_others_can_be_sent_under_a_new_one(public: Public) -> None:
+    """Neither was stored when the other came, so only the owner could tell. What it refused was not sent."""
+    one, other = {"title": "The first"}, {"title": "The second"}
+    answers = await asyncio.gather(*[public.post(headers={"Idempotency-Key": "one"}, **said) for said in (one, other)])
+    assert sorted(answer.status_code for answer in answers) == [202, 422]
+    (refused,) = [said for said, answer in zip((one, other), answers, strict=True) if answer.status_code == 422]
+    again = await public.post(headers={"Idempotency-Key": "two"}, **refused)
+    assert again.status_code == 202
+    assert {request.details.title for request in public.requests} == {"The first", "The second"}
+
+
+async def test_the_same_key_and_words_stay_the_same_request_after_a_day(public: Public) -> None:
+    first = await public.post(headers={"Idempotency-Key": "one"})
+    public.clock.move(timedelta(hours=25))
+    assert (await public.post(headers={"Idempotency-Key": "one"})).json() == first.json()
+    assert len(public.requests) == 1
+
+
 async def test_after_kafka_was_away_the_same_may_come_again_as_often_as_one_likes(public: Public) -> None:
     """It was admitted once; counting it again would lock out somebody who does as we ask."""
     fields = await public.open()

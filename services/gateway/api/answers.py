@@ -28,4 +28,8 @@ ASKED: Answers = {
         "headers": {"Location": {"description": "`status_url`", "schema": {"type": "string"}}},
     },
     409: {"description": "Refused by a rule; `code` says which."},
+    422: {
+        "description": "Some fields need another look, and `errors` names them. Or `key_reused`: you have used this "
+        "`Idempotency-Key` for something else."
+    },
 }

@@ -4,26 +4,31 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.api.answers import Stored
+from shared.aggregate import KEY_REUSED
 from shared.commands import Applied, Commander, Rejected, Unanswered
 from shared.contracts.base import Message, derived_id
 from shared.decisions import VERSION_MISMATCH
 from shared.http import Problem
+from shared.idempotency import KEY_HEADER, digest_of
 from shared.topics import Topic
 
-REFUSED = {"forbidden": 403, VERSION_MISMATCH: 412}
+REFUSED = {"forbidden": 403, VERSION_MISMATCH: 412, KEY_REUSED: 422}
 """What HTTP calls a refusal by its code; any other is a conflict."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a command comes from: the sender's own key for it, and the trace it belongs to."""
+    """Where a command comes from: the sender's own key for it, the trace it belongs to, and a digest of what was sent
+    under the key. Of an upload there is none: whoever takes it digests it.
+    """
 
     key: str | None = None
     traceparent: str | None = None
+    digest: str | None = None
 
     def command_id(self, who: str, what: str, subject: UUID) -> UUID:
         """The same key from the same person for the same thing is the same command, however often it is sent."""
@@ -33,11 +38,14 @@ class Origin:
 
 
 async def origin_of(
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200, description=KEY_HEADER)] = None,
     traceparent: Annotated[str | None, Header(max_length=60)] = None,
 ) -> Origin:
     """Asynchronous, because FastAPI gives anything else to a thread."""
-    return Origin(idempotency_key, traceparent)
+    is_upload = request.headers.get("content-type", "").startswith("multipart/")
+    digest = await digest_of(request) if idempotency_key and not is_upload else None
+    return Origin(idempotency_key, traceparent, digest)
 
 
 OriginHeader = Annotated[Origin, Depends(origin_of)]
@@ -55,6 +63,7 @@ async def asked(  # noqa: PLR0913 - a command and where its answer goes, named
         subject,
         command_id=origin.command_id(who, type(data).__name__, subject),
         traceparent=origin.traceparent,
+        digest=origin.digest,
     )
     match answer:
         case Rejected(code=code, reason=reason):

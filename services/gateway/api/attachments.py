@@ -46,7 +46,7 @@ UPLOAD: dict[str, Any] = {
         409: {"description": "Too many files on this job, or too many MB: `detail` says whose, and what to do."},
         413: {"description": "Larger than 10 MB."},
         415: {"description": f"Not one of: {ALLOWED}. The content decides, and the name has to agree with it."},
-        422: {"description": "The file is missing or empty."},
+        422: {"description": "The file is missing or empty. Or `key_reused`: the key was used for another file."},
     },
     # The handler reads the form itself: nobody who may not write here makes us take 10 MB first.
     "openapi_extra": {
