@@ -129,7 +129,9 @@ async def test_the_same_key_for_another_address_is_refused(world: World, people:
     """Both are one type of command at one aggregate: the second service would not be offered, and answered 200."""
     owner, _ = people
     offer = {"price_from": {"amount": "10.00", "currency": "EUR"}, "unit": "hour", "lead_days": 3}
-    put = [owner.client.put(f"/api/v1/partner/services/{one}", json=offer, headers=KEY) for one in ("video", "migration")]
+    put = [
+        owner.client.put(f"/api/v1/partner/services/{one}", json=offer, headers=KEY) for one in ("video", "migration")
+    ]
     answers = [await world.asked(one) for one in put]
     assert [answer.status_code for answer in answers] == [200, 422]
     assert answers[1].json()["code"] == "key_reused"

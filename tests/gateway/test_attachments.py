@@ -135,7 +135,9 @@ class TestWhatComesIn:
     @pytest.mark.parametrize("other", [(PNG + b"more",), (PNG, "b.png")], ids=["content", "name"])
     async def test_another_file_under_the_same_key_is_refused(self, desk: Desk, other: tuple[Any, ...]) -> None:
         await desk.take(upload_id=JOB_ID)
-        assert await desk.refused(*other, upload_id=JOB_ID) == (422, "key_reused")
+        with pytest.raises(Problem) as problem:
+            await desk.take(*other, upload_id=JOB_ID)
+        assert (problem.value.status, problem.value.code) == (422, "key_reused")
         assert len(desk.database["attachments.files"].documents) == 1
 
     async def test_one_person_cannot_fill_the_disk(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from services.jobs.job import decide, evolve
 from services.jobs.main import JOB
 from services.jobs.partners import PartnerWatch
 from shared.consumer import Received
 from shared.contracts.base import Message, derived_id
 from shared.contracts.codec import encode
-from shared.contracts.jobs import CloseJob, Job, JobCreated, MembersAssigned, Status, UnassignMember
+from shared.contracts.jobs import AssignMember, CloseJob, Job, JobCreated, MembersAssigned, Status, UnassignMember
 from shared.contracts.partners import MOST_BLOCKS, Partner, PartnerChanged
 from shared.topics import JOB_COMMANDS
 from tests.builders import (
@@ -19,6 +20,7 @@ from tests.builders import (
     JOB_ID,
     KEN,
     MERCHANT_ID,
+    NOW,
     PARTNER_ID,
     REQUEST_ID,
     a_job,
@@ -162,3 +164,134 @@ async def new_job(watched: Watched) -> None:
 def test_the_records_of_this_test_are_what_travels() -> None:
     assert encode(LEAVES.record)
     assert encode(BLOCKS.record)
+
+
+class Heard:
+    """A watch with the jobs that it orders about: what is ordered is decided by the jobs themselves, at once or when
+    everything has been heard.
+    """
+
+    def __init__(self, *, at_once: bool) -> None:
+        self.watched, self._at_once, self._done = Watched(), at_once, 0
+        self.jobs = {name: a_job(Status.REPLIED, job_id=derived_id("job", name)) for name in ("before", "after")}
+
+    async def assigned(self, name: str, seen: int) -> Received:
+        """Ken, by somebody who saw the team at this version. Gives what the job says of it."""
+        job, command = self.jobs[name], AssignMember(member_id=KEN, team_version=seen, actor=BY_PARTNER)
+        await self._told(name, command)
+        fact = MembersAssigned(member_ids=(KEN,), added=(KEN,), team_versions={KEN: seen}, actor=BY_PARTNER)
+        return received(an_event(fact, self.jobs[name], subject=job.job_id), topic="jobs.events")
+
+    async def hears(self, record: Received) -> None:
+        await self.watched.hears(record)
+        if self._at_once:
+            await self.settle()
+
+    async def settle(self) -> None:
+        raws = self.watched.log.records(JOB_COMMANDS.name)
+        for raw in raws[self._done :]:
+            order = JOB_COMMANDS.codec.decode(raw.value)
+            await self._told(next(name for name, job in self.jobs.items() if job.job_id == order.subject), order.data)
+        self._done = len(raws)
+
+    async def _told(self, name: str, command: Message) -> None:
+        job = self.jobs[name]
+        for fact in decide(job, command, job.job_id, NOW):
+            job = evolve(job, fact, job.job_id, NOW).model_copy(update={"version": job.version + 1})
+        self.jobs[name] = job
+        await self.watched.stored(job)
+
+    def has_ken(self, name: str) -> bool:
+        return KEN in self.jobs[name].assignees
+
+
+def at(version: int, *, ken: bool, removed: bool = False, snapshot: int | None = None) -> Received:
+    """A change of the team at this version; its snapshot may be newer."""
+    members = (a_member(), a_member("Ken")) if ken else (a_member(),)
+    fact = PartnerChanged(members=members, removed=a_member("Ken") if removed else None)
+    event_id = derived_id("change of the team", version)
+    event = an_event(
+        fact, a_partner(members=members, version=snapshot or version), subject=PARTNER_ID, event_id=event_id
+    )
+    return received(event.model_copy(update={"version": version}), topic="partners")
+
+
+JOINS, LEFT, BACK = at(2, ken=True), at(3, ken=False, removed=True), at(4, ken=True)
+LEFT_AND_BACK = at(3, ken=True, removed=True, snapshot=4)
+"""As it is told again when Ken is back already."""
+
+
+def interleaved(*threads: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """All orders in which each thread keeps its own."""
+    if not any(threads):
+        return [()]
+    return [
+        (thread[0], *rest)
+        for number, thread in enumerate(threads)
+        if thread
+        for rest in interleaved(*threads[:number], thread[1:], *threads[number + 1 :])
+    ]
+
+
+async def walked(steps: tuple[Any, ...], seen: dict[str, int], again: tuple[Received, ...], *, at_once: bool) -> Heard:
+    """`steps` are changes of the team, and a job's name twice: when Ken is assigned, and when that is heard."""
+    heard, said = Heard(at_once=at_once), dict[str, Received]()
+    for step in steps:
+        if not isinstance(step, str):
+            await heard.hears(step)
+        elif step in said:
+            await heard.hears(said[step])
+        else:
+            said[step] = await heard.assigned(step, seen[step])
+    for record in (*again, *said.values(), *again):
+        await heard.hears(record)
+    await heard.settle()
+    return heard
+
+
+ASSIGNED_BEFORE, ASSIGNED_AFTER = ("before", "before"), ("after", "after")
+SOONER_OR_LATER = pytest.mark.parametrize("at_once", [True, False], ids=["decided at once", "decided last"])
+
+
+@SOONER_OR_LATER
+@pytest.mark.parametrize("seen", [2, 0], ids=["seen in the team", "by an older release"])
+async def test_who_has_just_joined_stays_assigned_whatever_is_heard_first(seen: int, *, at_once: bool) -> None:
+    for steps in interleaved((JOINS,), ASSIGNED_BEFORE):
+        assert (await walked(steps, {"before": seen}, (JOINS,), at_once=at_once)).has_ken("before"), steps
+
+
+@SOONER_OR_LATER
+@pytest.mark.parametrize("seen", [2, 0], ids=["seen in the team", "by an older release"])
+async def test_who_has_left_is_assigned_nothing_whatever_is_heard_first(seen: int, *, at_once: bool) -> None:
+    for steps in interleaved((JOINS, LEFT), ASSIGNED_BEFORE):
+        for again in permutations((JOINS, LEFT)):
+            heard = await walked(steps, {"before": seen}, again, at_once=at_once)
+            assert not heard.has_ken("before"), steps
+
+
+@SOONER_OR_LATER
+async def test_who_is_back_keeps_what_was_assigned_since_whatever_is_heard_first(*, at_once: bool) -> None:
+    for steps in interleaved((JOINS, LEFT, BACK), ASSIGNED_BEFORE, ASSIGNED_AFTER):
+        again = (LEFT_AND_BACK, LEFT, BACK)
+        assert (await walked(steps, {"before": 2, "after": 4}, again, at_once=at_once)).has_ken("after"), steps
+
+
+@pytest.mark.parametrize("again", [(LEFT,), (LEFT_AND_BACK,)], ids=["as it was", "with what came since"])
+async def test_a_leaving_that_is_told_again_takes_nothing_from_who_is_back(again: tuple[Received, ...]) -> None:
+    """Also where an older release assigned, so that nobody knows who was seen in the team."""
+    steps = (JOINS, LEFT, BACK, *ASSIGNED_AFTER)
+    heard = await walked(steps, {"after": 0}, again, at_once=True)
+    assert heard.has_ken("after")
+
+
+async def test_what_an_older_release_remembered_of_a_partner_is_understood(watched: Watched) -> None:
+    """It knew who was in the team, and nothing of who had left."""
+    old = {"_id": PARTNER_ID, "version": 1, "blocked_by": [MERCHANT_ID], "members": [AIKO]}
+    await watched.database["partners"].insert_one(old)
+    assigned = a_job(Status.REPLIED, assignees=(KEN,))
+    await watched.stored(assigned)
+    await watched.hears(of_job(MembersAssigned(member_ids=(KEN,), added=(KEN,), actor=BY_PARTNER), assigned))
+    assert watched.orders() == []
+    await new_job(watched)
+    await watched.hears(LEAVES)
+    assert [type(order) for order in watched.orders()] == [CloseJob]
