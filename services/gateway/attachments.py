@@ -83,7 +83,7 @@ class Attachments:
         name = clean_name(upload.filename or "")
         file_type = _agreed(name, types)
         file_id = derived_id("attachment", upload_id, digest)
-        upload_of = {"upload": upload_id, "content": f"{digest} {name}"}
+        upload_of: dict[str, UUID | str] = {"upload": upload_id, "content": f"{digest} {name}"}
         if await self._is_reused(upload_of):
             raise Problem(422, KEY_REUSED, "This key was used before, for another file. Use a new one.")
         if (

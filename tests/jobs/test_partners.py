@@ -216,7 +216,7 @@ def at(version: int, *, ken: bool, removed: bool = False, snapshot: int | None =
     return received(event.model_copy(update={"version": version}), topic="partners")
 
 
-JOINS, LEFT, BACK = at(2, ken=True), at(3, ken=False, removed=True), at(4, ken=True)
+FOUNDED, JOINS, LEFT, BACK = at(1, ken=False), at(2, ken=True), at(3, ken=False, removed=True), at(4, ken=True)
 LEFT_AND_BACK = at(3, ken=True, removed=True, snapshot=4)
 """As it is told again when Ken is back already."""
 
@@ -236,6 +236,7 @@ def interleaved(*threads: tuple[Any, ...]) -> list[tuple[Any, ...]]:
 async def walked(steps: tuple[Any, ...], seen: dict[str, int], again: tuple[Received, ...], *, at_once: bool) -> Heard:
     """`steps` are changes of the team, and a job's name twice: when Ken is assigned, and when that is heard."""
     heard, said = Heard(at_once=at_once), dict[str, Received]()
+    await heard.hears(FOUNDED)
     for step in steps:
         if not isinstance(step, str):
             await heard.hears(step)
