@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import bson
+from bson.int64 import Int64
 from mongomock.filtering import filter_applies
 from pymongo import DeleteMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
@@ -44,6 +45,9 @@ class MemoryCursor:
     def sort(self, key: str | Sequence[tuple[str, int]], direction: int = 1) -> "MemoryCursor":
         for name, way in reversed([(key, direction)] if isinstance(key, str) else list(key)):
             self._documents.sort(key=lambda document: _order(_get(document, name)), reverse=way < 0)
+        return self
+
+    def hint(self, _index: str) -> "MemoryCursor":
         return self
 
     def skip(self, count: int) -> "MemoryCursor":
@@ -260,6 +264,9 @@ def _applies(query: Document, document: Document, now: datetime) -> bool:
                 applies = any(_applies(part, document, now) for part in wanted)
             case "$expr":
                 applies = _value(wanted, document, now)
+            case _ if wanted == {"$type": "int"}:  # 32 bits, which mongomock does not tell from 64
+                value = _get(document, name)
+                applies = isinstance(value, int) and not isinstance(value, Int64 | bool)
             case _:
                 applies = filter_applies({name: wanted}, document)
         if not applies:
@@ -301,6 +308,8 @@ def _value(expression: Any, document: Document, now: datetime) -> Any:  # noqa: 
             return left == right
         case "$gt", [left, right]:
             return left > right
+        case "$gte", [left, right]:
+            return left >= right
         case "$subtract", [left, right]:
             return left - right
         case "$lt", [left, right]:

@@ -344,6 +344,11 @@ class Index:
         for service in self._services[number]:
             self.slices[service].count(number, 1)
 
+    def heard(self, partner_id: UUID) -> int:
+        """The version of the standing that was taken over last, -1 for none."""
+        number = self._numbers.get(partner_id.bytes)
+        return int(self.partners.standing[number]) if number is not None else -1
+
     def slice(self, service: str, day: int) -> Slice | None:
         """Who offers the service, derived for this day."""
         found = self.slices.get(service)

@@ -25,12 +25,12 @@ from shared.contracts.jobs import DeclineReason
 from shared.contracts.matching import Evidence
 from shared.contracts.requests import RequestKind
 
-HALF_LIFE_DAYS = 60.0
+HALF_LIFE_DAYS = 60
 """After this long an answer counts half."""
-EXPOSURE_HALF_LIFE_DAYS = 30.0
+EXPOSURE_HALF_LIFE_DAYS = 30
 """After this long what a partner was sent counts half against its share."""
 OLDEST_DAYS = 720
-"""What is older counts nothing."""
+"""After this long nothing is left of the evidence of a partner of whom nothing was heard meanwhile."""
 
 K_PARTNER, K_SERVICE, K_SORT = 6.0, 5.0, 6.0
 """How many imagined answers of the wider group stand beside the narrower group's own."""
@@ -78,15 +78,39 @@ NO_ROOM = frozenset({DeclineReason.NO_CAPACITY.value, DeclineReason.TIMING.value
 """The reasons that are about how much a partner has to do."""
 
 
-class Tally(NamedTuple):
-    """How often a partner answered jobs of one sort in one way on one day. `end` is `replied`, or a key of `REACH`."""
+class Sort(NamedTuple):
+    """Answers of one way to jobs of one sort. `end` is `replied`, or a key of `REACH`."""
 
     service: str
     band: int
     kind: RequestKind
     end: str
-    day: date
-    times: int
+
+
+class Fading:
+    """Sums of what halves with time, in whole numbers, so that what was added can be taken back without a trace and
+    the order does not matter. The parts of a day are 2^(day / half-life), counted from `BEGIN` in 2^-53: each day's are
+    as many more as the sum will be divided by on a later one, and nothing has to be counted again because a day passed.
+    """
+
+    BEGIN = date(2020, 1, 1)
+
+    def __init__(self, half_life: int) -> None:
+        self._half_life = half_life
+        self._parts = [round(2.0 ** (53 + age / half_life)) for age in range(half_life)]
+
+    def parts(self, day: date) -> int:
+        """What one of this day adds to a sum."""
+        halvings, rest = divmod((day - self.BEGIN).days, self._half_life)
+        return self._parts[rest] << halvings if halvings >= 0 else self._parts[rest] >> -halvings
+
+    def left(self, total: int, as_of: date) -> float:
+        """What a sum of parts amounts to at `as_of`: one of that very day is 1."""
+        return total / (self.parts(as_of) or 1)
+
+
+ANSWERS = Fading(HALF_LIFE_DAYS)
+OFFERS = Fading(EXPOSURE_HALF_LIFE_DAYS)
 
 
 def band_of(budget: Money | None) -> int:
@@ -105,30 +129,21 @@ def sort_of(band: int, by_name: bool) -> int:  # noqa: FBT001 - a coordinate
 SORTS = 2 * BANDS
 
 
-def faded(day: date, as_of: date, half_life: float) -> float:
-    """How much is left at `as_of` of something of this day."""
-    age = (as_of - day).days
-    return 0.5 ** (max(age, 0) / half_life) if age <= OLDEST_DAYS else 0.0
-
-
-def evidence_of(tallies: Iterable[Tally], as_of: date) -> tuple[Evidence, ...]:
-    """What the tallies amount to at `as_of`, by sort of job, in a fixed order. The same tallies in another order give
-    the same numbers to the last digit.
-    """
+def evidence_of(answers: Mapping[Sort, float]) -> tuple[Evidence, ...]:
+    """What the faded counts of answers teach, by sort of job, in a fixed order."""
     parts: dict[tuple[str, int, RequestKind], list[float]] = defaultdict(lambda: [0.0] * 6)
-    for tally in sorted(tallies):
-        weight = tally.times * faded(tally.day, as_of, HALF_LIFE_DAYS)
-        part = parts[tally.service, tally.band, tally.kind]
-        if tally.end == REPLIED:
+    for sort, weight in sorted(answers.items()):
+        part = parts[sort.service, sort.band, sort.kind]
+        if sort.end == REPLIED:
             part[0] += weight
             continue
-        reach = REACH[tally.end]
-        part[2 if tally.end == EXPIRED else 1] += weight
+        reach = REACH[sort.end]
+        part[2 if sort.end == EXPIRED else 1] += weight
         for place, reaches in enumerate(reach, start=3):
             part[place] += weight * reaches
-        if tally.end == DeclineReason.BUDGET_TOO_LOW:  # then a smaller one is, too
-            for smaller in range(1, tally.band):
-                parts[tally.service, smaller, tally.kind][5] += weight * reach.sort
+        if sort.end == DeclineReason.BUDGET_TOO_LOW:  # then a smaller one is, too
+            for smaller in range(1, sort.band):
+                parts[sort.service, smaller, sort.kind][5] += weight * reach.sort
     return tuple(
         Evidence(
             service=service,
@@ -139,15 +154,3 @@ def evidence_of(tallies: Iterable[Tally], as_of: date) -> tuple[Evidence, ...]:
         )
         for (service, band, kind), part in sorted(parts.items())
     )
-
-
-def busy_of(tallies: Iterable[Tally], as_of: date) -> float:
-    """How often a partner has had no room lately, faded as its exposure is."""
-    without_room = sorted(tally for tally in tallies if tally.end in NO_ROOM)
-    return round(sum(one.times * faded(one.day, as_of, EXPOSURE_HALF_LIFE_DAYS) for one in without_room), 4)
-
-
-def exposure_of(offered_on: Mapping[date, int], as_of: date) -> float:
-    """How often matching has sent a partner something, faded."""
-    days = sorted(offered_on.items())
-    return round(sum(count * faded(day, as_of, EXPOSURE_HALF_LIFE_DAYS) for day, count in days), 4)

@@ -46,7 +46,7 @@ def build(service: Service) -> None:
 
     outcomes = MongoOutcomes(service.database)
     service.prepares(outcomes.prepare)
-    standings = Standings(outcomes, service.publisher, weights.answers)
+    standings = Standings(outcomes, service.publisher, index.heard, weights.answers)
     service.hears("matching.matches", [MATCHES], standings)
     service.hears("matching.standings", [JOB_EVENTS], standings)
     service.hears("matching.leads", [LEAD_EVENTS], standings)

@@ -68,7 +68,7 @@ class Learner:
 
     def __init__(self, weights: Weights) -> None:
         self.index = Index()
-        self._standings = Standings(MemoryOutcomes(), self, weights.answers)
+        self._standings = Standings(MemoryOutcomes(), self, self.index.heard, weights.answers)
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """What is learned goes into the index at once: a `shared.publisher.Publisher`."""

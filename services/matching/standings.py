@@ -1,19 +1,21 @@
 """What matching learns of partners: a projection of `matches`, `jobs.events` and `leads.events`, published as
 `standings`.
 
-Each job and each lead leaves one document, replaced when a newer snapshot comes; a partner's standing is summed from
-its documents. Summing again after a crash or a duplicate gives the same numbers, which adding to a counter would not.
+Each job and each lead leaves one outcome, replaced when a newer snapshot comes; a partner's sums change by what
+changed, each outcome counted once (`services/matching/outcomes.py`). What an event costs does not depend on how many
+went before it.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from services.matching.index import answers_value
-from services.matching.learning import EXPIRED, REPLIED, Tally, band_of, busy_of, evidence_of, exposure_of
-from services.matching.outcomes import SUMMED, Outcome, Outcomes
+from services.matching.learning import ANSWERS, EXPIRED, OFFERS, REPLIED, band_of, evidence_of
+from services.matching.outcomes import Outcomes
+from services.matching.sums import COUNTED, SECOND, Outcome, Sums
 from shared.commands import command
 from shared.consumer import Received
 from shared.contracts.base import ActorKind, derived_id
@@ -21,38 +23,51 @@ from shared.contracts.jobs import Job, Status, job_id_of
 from shared.contracts.leads import Lead, lead_id_of
 from shared.contracts.matching import Answering, Evidence, Match, RequestMatched, ServiceStanding, StandingChanged
 from shared.contracts.requests import RequestDetails, RequestKind
-from shared.mongo import Document
 from shared.publisher import Outgoing, Publisher, outgoing
 from shared.topics import STANDINGS
 
 REMEMBERED_DAYS = 8
+MOST_SAID = 4096
 OPEN = frozenset({Status.NEW, Status.OPENED, Status.REPLIED, Status.AWAITING_REPLY})
 
 
+Heard = Callable[[UUID], int]
+"""The version of a partner's standing that has been read from the log, -1 for none."""
+
+
 class Standings:
-    """A `shared.consumer.Handler`: remember what the batch tells, then say the standing of every partner in it.
-    `answers_share` is what answering counts in a score; partners are shown it in points.
+    """A `shared.consumer.Handler`: remember what the batch tells, then say the standings that it changed.
+
+    A standing is said until the log is known to have it. So what a crash kept from being said is said when the batch
+    comes again, and an event that changes nothing says nothing. `answers_share` is what answering counts in a score;
+    partners are shown it in points.
     """
 
-    def __init__(self, outcomes: Outcomes, publisher: Publisher, answers_share: float) -> None:
+    def __init__(self, outcomes: Outcomes, publisher: Publisher, heard: Heard, answers_share: float) -> None:
         self._outcomes = outcomes
         self._publisher = publisher
+        self._heard = heard
+        self._said: dict[UUID, int] = {}
         self._most = 100 * answers_share
 
     async def __call__(self, batch: Sequence[Received]) -> None:
         told = [(received, outcome) for received in batch for outcome in outcomes_of(received)]
-        await self._outcomes.remember(outcome for _, outcome in told)
-        latest = {outcome.fields["partner_id"]: received for received, outcome in told}
-        if not latest:
-            return
-        partner_ids = list(latest)
-        standings = standings_of(
-            await self._outcomes.sums(partner_ids),
-            await self._outcomes.days(partner_ids),
-            await self._outcomes.answers(partner_ids),
-            self._most,
+        latest = {outcome.partner_id: received for received, outcome in told}
+        standings = await self._outcomes.remember(outcome for _, outcome in told)
+        unsaid = {one: sums for one, (sums, changed) in standings.items() if self._known(one) < changed}
+        await self._publisher.publish(
+            [_said(standing_of(one, sums, self._most), latest[one]) for one, sums in unsaid.items()]
         )
-        await self._publisher.publish([_said(standing, latest[standing.partner_id]) for standing in standings])
+        self._note({one: sums.version for one, sums in unsaid.items()})
+
+    def _known(self, partner_id: UUID) -> int:
+        return max(self._said.get(partner_id, -1), self._heard(partner_id))
+
+    def _note(self, said: dict[UUID, int]) -> None:
+        """What was just said comes back from the log in a moment; only until then it is remembered here."""
+        self._said |= said
+        if len(self._said) > MOST_SAID:
+            self._said = {one: version for one, version in self._said.items() if self._heard(one) < version}
 
 
 def _said(standing: StandingChanged, received: Received) -> Outgoing:
@@ -118,7 +133,8 @@ def outcome_of(job: Job) -> dict[str, Any]:
 def _new(partner_id: UUID, details: RequestDetails, day: date) -> dict[str, Any]:
     by_name = details.kind.names_a_partner
     return {
-        **dict.fromkeys(SUMMED, 0),
+        **dict.fromkeys(COUNTED, 0),
+        "reply_seconds": 0.0,
         "partner_id": partner_id,
         "service": details.service,
         "leads": int(details.kind.is_prospects),
@@ -144,55 +160,29 @@ def end_of(job: Job) -> str | None:
     return None
 
 
-def standings_of(
-    sums: Iterable[Document], days: Iterable[Document], answers: Iterable[Document], most: float
-) -> list[StandingChanged]:
-    """The standings that the sums of `Outcomes` amount to."""
-    services, received = _by_partner(sums), _by_partner(days)
-    tallies: dict[UUID, list[Tally]] = defaultdict(list)
-    for counted in answers:
-        tallies[counted["_id"]["partner_id"]].append(_tally(counted))
-    return [_standing(one, of, received[one], tallies[one], most) for one, of in services.items()]
-
-
-def _by_partner(counted: Iterable[Document]) -> dict[UUID, list[Document]]:
-    parts: dict[UUID, list[Document]] = defaultdict(list)
-    for one in counted:
-        parts[one["_id"]["partner_id"]].append(one)
-    return parts
-
-
-def _tally(counted: Document) -> Tally:
-    of = counted["_id"]
-    day = date.fromisoformat(of["answered_on"])
-    return Tally(of["service"], of["band"], RequestKind(of["kind"]), of["end"], day, counted["count"])
-
-
-def _standing(
-    partner_id: UUID, sums: Sequence[Document], days: Sequence[Document], tallies: Sequence[Tally], most: float
-) -> StandingChanged:
-    services = {
-        summed["_id"]["service"]: ServiceStanding.model_validate(
-            {**summed, "received": summed["received"] - summed["leads"]}
-        )
-        for summed in sums
-    }
-    received = {date.fromisoformat(one["_id"]["day"]): one["received"] for one in days}
-    as_of = max([*received, *(tally.day for tally in tallies)], default=None)
-    evidence = evidence_of(tallies, as_of) if as_of else ()
-    offered = {date.fromisoformat(one["_id"]["day"]): one["offered"] for one in days}
+def standing_of(partner_id: UUID, sums: Sums, most: float) -> StandingChanged:
+    """The standing that these sums amount to, as of the last day that they speak of."""
+    as_of = sums.days.last
+    weights = {sort: ANSWERS.left(parts, as_of) for sort, parts in sums.answers.items()} if as_of else {}
+    evidence = evidence_of(weights)
     return StandingChanged(
         partner_id=partner_id,
-        version=sum(summed["version"] for summed in sums),
-        services=dict(sorted(services.items())),
-        open_jobs=sum(summed["open"] for summed in sums),
-        received_on=dict([(day, count) for day, count in sorted(received.items()) if count][-REMEMBERED_DAYS:]),
+        version=sums.version,
+        services={service: _service(counts) for service, counts in sorted(sums.services.items())},
+        open_jobs=sum(counts["open"] for counts in sums.services.values()),
+        received_on=dict(sorted(islice(sums.days.recent(), REMEMBERED_DAYS))),
         answering=answering(evidence, most),
         as_of=as_of,
-        exposure=exposure_of(offered, as_of) if as_of else 0.0,
-        busy=busy_of(tallies, as_of) if as_of else 0.0,
+        exposure=round(OFFERS.left(sums.offered, as_of), 4) if as_of else 0.0,
+        busy=round(OFFERS.left(sums.without_room, as_of), 4) if as_of else 0.0,
         evidence=evidence,
     )
+
+
+def _service(counts: dict[str, int]) -> ServiceStanding:
+    counted = {name: counts[name] for name in COUNTED if name != "open"}
+    jobs, seconds = counts["received"] - counts["leads"], counts["reply_microseconds"] / SECOND
+    return ServiceStanding(**{**counted, "received": jobs, "reply_seconds": seconds})
 
 
 def answering(evidence: Iterable[Evidence], most: float) -> Answering:

@@ -1,11 +1,14 @@
 """What matching learns from answers, as its partners would tell it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.matching.learning import BANDS, REACH, Tally, band_of, evidence_of, exposure_of, sort_of
+from services.matching.learning import ANSWERS, BANDS, OFFERS, REACH, Fading, Sort, band_of, evidence_of, sort_of
 from shared.contracts.base import Money
 from shared.contracts.jobs import PARTNERS_REASONS, DeclineReason
 from shared.contracts.requests import RequestDetails, RequestKind
@@ -90,8 +93,8 @@ async def test_who_takes_only_large_budgets_is_asked_for_those() -> None:
     assert asked["large"] > 2 * asked["small"]
 
 
-def a_tally(end: str, *, band: int = 0, days_ago: int = 0, times: int = 1) -> Tally:
-    return Tally("seo", band, RequestKind.MATCH, end, TODAY - timedelta(days=days_ago), times)
+def one(end: str, *, band: int = 0) -> Sort:
+    return Sort("seo", band, RequestKind.MATCH, end)
 
 
 def test_every_reason_that_a_partner_can_give_has_its_reach_and_the_merchants_have_none() -> None:
@@ -99,7 +102,7 @@ def test_every_reason_that_a_partner_can_give_has_its_reach_and_the_merchants_ha
 
 
 def test_a_duplicate_teaches_nothing_of_a_partners_taste() -> None:
-    (evidence,) = evidence_of([a_tally("duplicate", times=5)], TODAY)
+    (evidence,) = evidence_of({one("duplicate"): 5.0})
     assert evidence.against == (0, 0, 0)
 
 
@@ -111,17 +114,32 @@ def test_an_expiry_weighs_more_than_any_decline_at_each_width_but_the_service_it
 
 
 def test_who_finds_a_budget_too_low_will_not_want_a_smaller_one() -> None:
-    found = {one.band: one for one in evidence_of([a_tally("budget_too_low", band=3)], TODAY)}
+    found = {evidence.band: evidence for evidence in evidence_of({one("budget_too_low", band=3): 1.0})}
     assert [found[band].against[2] for band in (1, 2, 3)] == [1.0, 1.0, 1.0]
     assert [found[band].declined for band in (1, 2, 3)] == [0, 0, 1.0]
 
 
-def test_evidence_fades_by_half_in_its_half_life_and_the_order_does_not_matter() -> None:
-    tallies = [a_tally("replied", days_ago=60, times=4), a_tally("expired"), a_tally("other", days_ago=9)]
-    assert evidence_of(tallies, TODAY) == evidence_of(tallies[::-1], TODAY)
-    (evidence,) = evidence_of(tallies, TODAY)
-    assert (evidence.accepted, evidence.expired) == (2.0, 1.0)
-    assert exposure_of({TODAY - timedelta(days=30): 6, TODAY: 1}, TODAY) == 4.0
+def test_the_order_of_what_was_answered_does_not_matter() -> None:
+    answers = {one("replied"): 0.1, one("expired"): 0.2, one("other"): 0.3, one("language"): 0.7}
+    assert evidence_of(answers) == evidence_of(dict(reversed(answers.items())))
+
+
+@pytest.mark.parametrize(("fading", "half_life"), [(ANSWERS, 60), (OFFERS, 30)], ids=["answers", "offers"])
+def test_what_fades_is_half_after_its_half_life(fading: Fading, half_life: int) -> None:
+    total = 6 * fading.parts(TODAY - timedelta(days=half_life)) + fading.parts(TODAY)
+    assert fading.left(total, TODAY) == 4.0
+    assert fading.left(total, TODAY + timedelta(days=half_life)) == 2.0
+
+
+@given(st.lists(st.dates(date(2019, 1, 1), date(2040, 1, 1)), min_size=1), st.randoms())
+def test_what_fades_is_what_each_of_its_days_has_left(days: list[date], random: Any) -> None:
+    as_of = max(days)
+    total = sum(ANSWERS.parts(day) for day in random.sample(days, len(days)))
+    each = sum(0.5 ** ((as_of - day).days / 60) for day in days)
+    assert ANSWERS.left(total, as_of) == pytest.approx(each)
+    for day in days:
+        total -= ANSWERS.parts(day)
+    assert total == 0
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from services.matching.outcomes import MemoryOutcomes, MongoOutcomes, Outcome, Outcomes
-from services.matching.standings import outcome_of, outcome_of_lead, outcomes_of, standings_of
+from services.matching.outcomes import MemoryOutcomes, MongoOutcomes, Outcomes
+from services.matching.standings import outcome_of, outcome_of_lead, outcomes_of, standing_of
+from services.matching.sums import Outcome
 from shared.contracts.base import derived_id
 from shared.contracts.jobs import Job, Status
 from shared.contracts.leads import Lead, lead_id_of
@@ -47,8 +49,8 @@ def some_outcomes() -> list[Outcome]:
 
 async def said(outcomes: Outcomes, *partners: Any) -> list[StandingChanged]:
     ids = list(partners or [PARTNER_ID, OTHER])
-    standings = standings_of(await outcomes.sums(ids), await outcomes.days(ids), await outcomes.answers(ids), most=8.0)
-    return sorted(standings, key=lambda one: one.partner_id)
+    standings = await outcomes.standings(ids)
+    return [standing_of(one, standings[one].sums, most=8.0) for one in sorted(standings)]
 
 
 class AnOutcomeKeeper:
@@ -112,6 +114,8 @@ class TestInADatabaseInMemory(AnOutcomeKeeper):
 
 
 class TestInMongoDB(AnOutcomeKeeper):
-    @pytest.fixture
-    def outcomes(self, mongo_database: Any) -> Outcomes:
-        return MongoOutcomes(mongo_database)
+    @pytest_asyncio.fixture
+    async def outcomes(self, mongo_database: Any) -> Outcomes:
+        outcomes = MongoOutcomes(mongo_database)
+        await outcomes.prepare()
+        return outcomes

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jobs.job import evolve
-from services.matching.outcomes import MemoryOutcomes, Outcome, Outcomes
-from services.matching.standings import outcome_of, standings_of
+from services.matching.outcomes import MemoryOutcomes, Outcomes
+from services.matching.standings import outcome_of, standing_of
+from services.matching.sums import Outcome
 from shared.contracts.jobs import Job, JobReviewed, Status
 from shared.contracts.matching import ServiceStanding, StandingChanged
 from tests.builders import (
@@ -73,8 +74,7 @@ async def standing(*jobs: Job, kept: Outcomes | None = None) -> list[StandingCha
     await kept.remember(
         Outcome(derived_id("kept", number), job.version + 1, outcome_of(job)) for number, job in enumerate(jobs)
     )
-    asked = [PARTNER_ID]
-    return standings_of(await kept.sums(asked), await kept.days(asked), await kept.answers(asked), most=8.0)
+    return [standing_of(one, sums, most=8.0) for one, (sums, _) in (await kept.standings([PARTNER_ID])).items()]
 
 
 async def test_a_standing_is_summed_per_service_and_its_version_is_the_sum_of_its_jobs_versions() -> None:
