@@ -142,8 +142,9 @@ class Sums:
 
 
 def _packed(parts: int) -> bytes:
-    return parts.to_bytes(parts.bit_length() // 8 + 1, "big")
+    # Signed: what was read while another replica wrote may be short of what is taken out; that write is then refused.
+    return parts.to_bytes(parts.bit_length() // 8 + 1, "big", signed=True)
 
 
 def _unpacked(parts: bytes) -> int:
-    return int.from_bytes(parts, "big")
+    return int.from_bytes(parts, "big", signed=True)
