@@ -24,6 +24,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage as BatchMessage
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 
+from shared.catching_up import reading
 from shared.consumer import Consumer
 from shared.failures import Draining
 from shared.logs import get_logger
@@ -100,12 +101,11 @@ class Broker:
             **BROKER_SETTINGS,
         )
         self._metrics = metrics
-        self._gate = Gate()
         self.subscriptions: list[Subscription] = []
 
     def subscribe(self, consumer: Consumer, *, everyone: bool = False, from_start: bool = True) -> "Subscription":
         """Feed `consumer`. With `everyone` each process gets every record (no group, nothing committed)."""
-        subscription = Subscription(consumer, self._settings, everyone=everyone, gate=self._gate)
+        subscription = Subscription(consumer, self._settings, everyone=everyone)
         subscriber = self._broker.subscriber(
             *[self._settings.named(topic) for topic in consumer.topics],
             group_id=None if everyone else self._settings.named(consumer.group),
@@ -122,23 +122,28 @@ class Broker:
         return subscription
 
     async def start(self) -> None:
-        """Connect, catch up, and begin to consume; once. Raises KafkaConnectionError when Kafka is away."""
+        """Connect, catch up, and begin to consume; once. Raises KafkaConnectionError when Kafka is away.
+
+        Groups are joined last: while this process reads what every replica keeps in memory (indexes), its partitions
+        stay with those who can handle them; and whoever waits for answers hears them before anybody here answers.
+        """
         await self._broker.connect()
         config = self._broker.config.broker_config
         config.builder = partial(PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]  # a partial by now
-        await self._broker.start()
-        for subscription in self.subscriptions:
-            if subscription.everyone:
-                await subscription.caught_up()
+        for everyone in (True, False):
+            starting = [one for one in self.subscriptions if one.everyone is everyone]
+            for subscription in starting:
+                await subscription.start(self._metrics)
+            for subscription in starting:
+                if everyone:
+                    await subscription.caught_up()
         for subscription in self.subscriptions:
             subscription.begin()
-        self._gate.opened.set()
 
     async def stop(self) -> None:
         """Let what is in hand come to its end, commit it, and leave the groups."""
-        self._gate.close()
         for subscription in self.subscriptions:
-            subscription.consumer.stop_waiting()
+            subscription.end()
         await self._broker.stop()
 
     async def observe_lag(self) -> None:
@@ -149,25 +154,13 @@ class Broker:
                 self._metrics.lag.labels(subscription.consumer.group, partition.topic, partition.partition).set(behind)
 
 
-class Gate:
-    """Holds the consumer groups back until what every replica keeps in memory (indexes, answers) has caught up."""
-
-    def __init__(self) -> None:
-        self.opened = asyncio.Event()
-        self.closed = False
-
-    def close(self) -> None:
-        self.closed = True
-        self.opened.set()
-
-
 class Subscription(ConsumerRebalanceListener):
     """One consumer's place in its group."""
 
-    def __init__(self, consumer: Consumer, settings: Settings, *, everyone: bool, gate: Gate) -> None:
+    def __init__(self, consumer: Consumer, settings: Settings, *, everyone: bool) -> None:
         self.consumer = consumer
         self.everyone = everyone
-        self._gate = gate
+        self._ended = False
         self.subscriber: Any = None
         self._settings = settings
         self._idle = asyncio.Event()
@@ -178,10 +171,8 @@ class Subscription(ConsumerRebalanceListener):
         self._looked_at = monotonic()
 
     async def on_batch(self, records: tuple[Record, ...]) -> None:
-        if not self.everyone:
-            await self._gate.opened.wait()
-            if self._gate.closed:
-                return  # not handled, so not committed
+        if self._ended:
+            return  # not handled, so not committed
         self._idle.clear()
         try:
             await self.consumer.process(cast("Sequence[RawRecord]", records), self._settings.named)
@@ -194,8 +185,33 @@ class Subscription(ConsumerRebalanceListener):
             self._progress_at = monotonic()
             self._idle.set()
 
+    async def start(self, metrics: Metrics) -> None:
+        """Begin to fetch. What every replica reads of compacted topics from their beginning is caught up before."""
+        whole = self.everyone and all(topic.compacted for topic in self.consumer.topics.values())
+        ends = await self._catch_up(metrics) if whole else {}
+        await self.subscriber.start()
+        for partition, end in ends.items():
+            self._client.seek(partition, end)  # type: ignore[union-attr]  # it has started
+        self._done.update(ends)
+
+    async def _catch_up(self, metrics: Metrics) -> dict[TopicPartition, int]:
+        """Handle the newest record of each key; gives where that ended."""
+        names = {self._settings.named(name): name for name in self.consumer.topics}
+        async with reading(self._settings, names) as log:
+            ends = await log.ends(names)
+            for partition, end in ends.items():
+                newest = await log.newest(partition, end)
+                records, size = newest.records(), self._settings.batch_size
+                for first in range(0, len(records), size):
+                    batch = cast("Sequence[RawRecord]", records[first : first + size])
+                    await self.consumer.process(batch, self._settings.named)
+                    await asyncio.sleep(0)  # whoever asks for this process's health is answered
+                outdated = newest.seen - len(records)
+                metrics.records.labels(self.consumer.group, partition.topic).inc(outdated)
+        return ends
+
     def begin(self) -> None:
-        """The gate opens: from now on standing still is a fault."""
+        """All have started: from now on standing still is a fault."""
         self._progress_at = monotonic()
 
     async def retry_parked(self) -> None:
@@ -206,6 +222,11 @@ class Subscription(ConsumerRebalanceListener):
         mine = {(partition.topic, partition.partition) for partition in client.assignment()}
         with suppress(Draining):
             await self.consumer.retry_parked(lambda topic, number: (topic, number) in mine, self._settings.named)
+
+    def end(self) -> None:
+        """Nothing more is begun."""
+        self._ended = True
+        self.consumer.stop_waiting()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """A rebalance does not wait for handlers by itself: the next owner would start on records that we still
@@ -330,6 +351,8 @@ class Subscription(ConsumerRebalanceListener):
 
     async def _commit(self, records: Sequence[Record]) -> None:
         ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+        if self.everyone:  # what was fetched before it was told where to go on is behind what has been caught up
+            ends = {partition: max(end, self._done.get(partition, 0)) for partition, end in ends.items()}
         self._done.update(ends)
         if self.everyone or self._client is None:
             return

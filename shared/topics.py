@@ -33,6 +33,8 @@ MAX_MESSAGE_BYTES = 3 * MIB // 2
 
 
 COMPACTED_AFTER = timedelta(days=7)
+SEGMENT_AFTER = timedelta(minutes=10)
+SEGMENT_BYTES = 32 * MIB
 
 
 def _milliseconds(span: timedelta) -> int:
@@ -52,6 +54,8 @@ class Topic:
     codec: Codec
     kept: timedelta | None = FOREVER
     compacted: bool = False
+    heard_for: timedelta = timedelta(0)
+    """How long a compacted topic keeps what is no longer the latest, for whoever reacts to each change."""
     one_clock: bool = False
     """Record times are the broker's (LogAppendTime): the one clock that decides between a reply and an expiry."""
 
@@ -63,8 +67,19 @@ class Topic:
             "retention.ms": "-1" if self.kept is None else str(_milliseconds(self.kept)),
             "message.timestamp.type": "LogAppendTime" if self.one_clock else "CreateTime",
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
-            # Whoever reacts to a change, an invitation say, and not only to the latest state, has this long to hear it.
-            **({"min.compaction.lag.ms": str(_milliseconds(COMPACTED_AFTER))} if self.compacted else {}),
+            **(self._compaction if self.compacted else {}),
+        }
+
+    @property
+    def _compaction(self) -> dict[str, str]:
+        """Only closed segments are compacted, and only when enough of them is out of date. Kafka's own limits (a week,
+        1 GiB, half) would have each new replica read a week of every change.
+        """
+        return {
+            "min.compaction.lag.ms": str(_milliseconds(self.heard_for)),
+            "segment.ms": str(_milliseconds(SEGMENT_AFTER)),
+            "segment.bytes": str(SEGMENT_BYTES),
+            "min.cleanable.dirty.ratio": "0.1",
         }
 
 
@@ -131,6 +146,7 @@ PARTNERS = Topic(
     ),
     Codec(partners.EVENTS, partners.Partner),
     compacted=True,
+    heard_for=COMPACTED_AFTER,  # an invitation, say, is mailed because of a change
 )
 STANDINGS = Topic(
     "standings",

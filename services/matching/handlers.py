@@ -96,14 +96,6 @@ def keeps_partners(index: Index, metrics: Metrics) -> Handler:
     return on_partners
 
 
-def keeps_standings(index: Index) -> Handler:
-    async def on_standings(batch: Sequence[Received]) -> None:
-        for received in batch:
-            index.learn(received.record.data)
-
-    return on_standings
-
-
 def _limits(settings: Settings) -> dict[str, Any]:
     return {
         "partners_per_wave": settings.partners_per_wave,

@@ -14,7 +14,7 @@ row.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -97,12 +97,13 @@ class Fading:
 
     def __init__(self, half_life: int) -> None:
         self._half_life = half_life
-        self._parts = [round(2.0 ** (53 + age / half_life)) for age in range(half_life)]
+        self._parts: list[int] = [round(2.0 ** (53 + age / half_life)) for age in range(half_life)]
 
     def parts(self, day: date) -> int:
         """What one of this day adds to a sum."""
         halvings, rest = divmod((day - self.BEGIN).days, self._half_life)
-        return self._parts[rest] << halvings if halvings >= 0 else self._parts[rest] >> -halvings
+        parts: int = self._parts[rest]
+        return parts << halvings if halvings >= 0 else parts >> -halvings
 
     def left(self, total: int, as_of: date) -> float:
         """What a sum of parts amounts to at `as_of`: one of that very day is 1."""

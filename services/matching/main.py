@@ -1,7 +1,8 @@
 """The wiring of matching."""
 
-from services.matching.handlers import keeps_partners, keeps_standings, next_wave, on_jobs, on_requests
+from services.matching.handlers import keeps_partners, next_wave, on_jobs, on_requests
 from services.matching.index import Index
+from services.matching.keeping import KeepsStandings
 from services.matching.match import decide_with, evolve, timer
 from services.matching.outcomes import MongoOutcomes
 from services.matching.seen import SEEN_PARTNERS
@@ -36,7 +37,12 @@ def build(service: Service) -> None:
     index = Index()
     # Both are read to their end before the door opens, so that a fresh replica does not select from half a market.
     service.hears("matching.partners", [SEEN_PARTNERS], keeps_partners(index, service.metrics), everyone=True)
-    service.hears("matching.index", [STANDINGS], keeps_standings(index), everyone=True)
+    outcomes = MongoOutcomes(service.database)
+    standings = Standings(outcomes, service.publisher, index.heard, weights.answers)
+    keeps = KeepsStandings(index, outcomes, standings)
+    service.prepares(outcomes.prepare)
+    service.prepares(keeps.prepare)
+    service.hears("matching.index", [STANDINGS], keeps, everyone=True)
 
     match = the_match(choosing(index, weights), weights.name)
     service.owns(match)
@@ -44,9 +50,6 @@ def build(service: Service) -> None:
     service.reacts("matching.requests", [REQUESTS], MATCHING_COMMANDS, on_requests(settings))
     service.reacts("matching.answers", [JOB_EVENTS], MATCHING_COMMANDS, on_jobs(settings))
 
-    outcomes = MongoOutcomes(service.database)
-    service.prepares(outcomes.prepare)
-    standings = Standings(outcomes, service.publisher, index.heard, weights.answers)
     service.hears("matching.matches", [MATCHES], standings)
     service.hears("matching.standings", [JOB_EVENTS], standings)
     service.hears("matching.leads", [LEAD_EVENTS], standings)

@@ -82,6 +82,11 @@ class MongoOutcomes:
         cursor = self._sums.find({"_id": {"$in": list(partner_ids)}}, {"marks": 0})
         return {document["_id"]: Standing(Sums.of(document), document["changed"]) async for document in cursor}
 
+    async def versions(self) -> dict[UUID, int]:
+        """At which version each partner's standing last changed."""
+        cursor = self._sums.find({}, {"changed": 1})
+        return {document["_id"]: document["changed"] async for document in cursor}
+
     async def _counted(self, told: Told) -> dict[UUID, Standing] | None:
         """None when it has to be tried again: another replica was faster, or an older release left more than this
         counts at once.

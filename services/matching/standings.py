@@ -6,7 +6,7 @@ changed, each outcome counted once (`services/matching/outcomes.py`). What an ev
 went before it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -59,6 +59,16 @@ class Standings:
             [_said(standing_of(one, sums, self._most), latest[one]) for one, sums in unsaid.items()]
         )
         self._note({one: sums.version for one, sums in unsaid.items()})
+
+    async def say_again(self, behind: Mapping[UUID, Received]) -> list[StandingChanged]:
+        """Say the newest standings of those of whom the log tells an older one; gives them. An older release that runs
+        beside may have said a newer one, which is then counted with the next event.
+        """
+        found = await self._outcomes.standings(list(behind))
+        standings = [standing_of(one, sums, self._most) for one, (sums, _) in found.items()]
+        newer = [one for one in standings if one.version > behind[one.partner_id].record.data.version]
+        await self._publisher.publish([_said(one, behind[one.partner_id]) for one in newer])
+        return newer
 
     def _known(self, partner_id: UUID) -> int:
         return max(self._said.get(partner_id, -1), self._heard(partner_id))

@@ -144,7 +144,7 @@ def counted(database: MemoryDatabase) -> list[Any]:
 
 
 async def told_until_taken(
-    database: MemoryDatabase, random: Random, batch: list[Outcome], crashes: bool, older: bool
+    database: MemoryDatabase, random: Random, batch: list[Outcome], *, crashes: bool, older: bool
 ) -> None:
     """A batch comes again until somebody has handled it to its end."""
     if older:
@@ -167,7 +167,11 @@ async def told_until_taken(
 @given(st.randoms(use_true_random=False), st.booleans(), st.booleans(), st.sampled_from([1, 2, 512]))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_sums_are_what_all_outcomes_add_up_to_whatever_happens(
-    monkeypatch: pytest.MonkeyPatch, random: Random, crashes: bool, beside: bool, at_once: int
+    monkeypatch: pytest.MonkeyPatch,
+    random: Random,
+    crashes: bool,  # noqa: FBT001 - drawn by hypothesis
+    beside: bool,  # noqa: FBT001 - as above
+    at_once: int,
 ) -> None:
     monkeypatch.setattr(module, "AT_ONCE", at_once)
     history, database = a_history(random), MemoryDatabase()
@@ -176,7 +180,7 @@ async def test_the_sums_are_what_all_outcomes_add_up_to_whatever_happens(
         together = [waiting.pop() for _ in range(min(len(waiting), random.randrange(1, 4)))]
         await asyncio.gather(
             *(
-                told_until_taken(database, random, batch, crashes, older=beside and random.random() < 0.3)
+                told_until_taken(database, random, batch, crashes=crashes, older=beside and random.random() < 0.3)
                 for batch in together
             )
         )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.handlers import keeps_partners, keeps_standings
+from services.matching.handlers import keeps_partners
 from services.matching.index import Index
 from services.matching.selection import Asking, Choice
 from services.matching.weights import Weights
@@ -18,7 +18,7 @@ from shared.contracts.base import Money, derived_id
 from shared.contracts.partners import PartnerChanged
 from shared.contracts.requests import Priorities
 from shared.metrics import Metrics
-from tests.builders import NOW, PARTNER_ID, a_command, a_partner, an_event, an_offer, details, received
+from tests.builders import NOW, PARTNER_ID, a_partner, an_event, an_offer, details, received
 from tests.matching.markets import a_crowd, a_market, a_standing, chosen
 
 DAY = timedelta(days=1)
@@ -37,11 +37,11 @@ async def test_newer_replaces_older_and_never_the_other_way() -> None:
     assert metrics.registry.get_sample_value("jobwire_market_partners") == market.size == 1
 
 
-async def test_a_standing_that_was_overtaken_is_forgotten() -> None:
+def test_a_standing_that_was_overtaken_is_forgotten() -> None:
     market = a_market(a_partner())
     for version, replies in ((5, 20), (3, 0)):
         standing = a_standing(a_partner(), version=version, replied=replies)
-        await keeps_standings(market)([received(a_command(standing, PARTNER_ID), topic="standings")])
+        market.learn(standing)
     assert chosen(details(), market).selections[0].chance > 0.8
 
 

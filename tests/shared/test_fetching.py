@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaConnectionError
 
 from shared import fetching
-from shared.fetching import Gate, PatientConsumer, Subscription
+from shared.fetching import PatientConsumer, Subscription
 from shared.settings import Settings
 from tests.shared.test_consumer import Desk, records
 
@@ -45,17 +45,13 @@ async def test_kafka_that_is_away_breaks_no_consumer(monkeypatch: pytest.MonkeyP
     assert consumer.broken is None
 
 
-async def test_nothing_is_handled_before_the_gate_opens_and_nothing_after_it_has_closed() -> None:
-    desk, gate = Desk(), Gate()
-    subscription = Subscription(desk.consumer, Settings(), everyone=False, gate=gate)
+async def test_nothing_is_begun_after_the_end() -> None:
+    desk = Desk()
+    subscription = Subscription(desk.consumer, Settings(), everyone=False)
     subscription.subscriber = SimpleNamespace(consumer=None)
-    waiting = asyncio.create_task(subscription.on_batch(tuple(records(1))))
-    await asyncio.sleep(0)
-    assert desk.handled == []
-    gate.opened.set()
-    await waiting
+    await subscription.on_batch(tuple(records(1)))
     assert desk.handled == [0]
-    gate.close()
+    subscription.end()
     await subscription.on_batch(tuple(records(1, 1)))
     assert desk.handled == [0]
 
@@ -94,7 +90,7 @@ def over(client: Client, monkeypatch: pytest.MonkeyPatch) -> tuple[Subscription,
     now = [1000.0]
     monkeypatch.setattr(fetching, "monotonic", lambda: now[0])
     monkeypatch.setattr("shared.consumer.monotonic", lambda: now[0])
-    subscription = Subscription(Desk().consumer, Settings(), everyone=False, gate=Gate())
+    subscription = Subscription(Desk().consumer, Settings(), everyone=False)
     subscription.subscriber = SimpleNamespace(consumer=client)
     return subscription, now
 
