@@ -56,7 +56,9 @@ async def _alter(admin: AIOKafkaAdminClient, wanted: dict[str, dict[str, str]]) 
     as a whole.
     """
     changed = []
-    described = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
+    described: list[Any] = await admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
+    )
     for resource in (resource for response in described for resource in response.resources):
         name, entries = resource[3], resource[4]
         now = {entry[0]: entry[1] for entry in entries}
@@ -65,7 +67,8 @@ async def _alter(admin: AIOKafkaAdminClient, wanted: dict[str, dict[str, str]]) 
             changed.append(ConfigResource(ConfigResourceType.TOPIC, name, own | wanted[name]))
     if not changed:
         return
-    for response in await admin.alter_configs(changed):
+    altered: list[Any] = await admin.alter_configs(changed)
+    for response in altered:
         for code, message, _, name in response.resources:
             if code:
                 raise for_code(code)(f"{name}: {message}")

@@ -71,7 +71,7 @@ async def measure(endpoints: Endpoints, folder: Path, partners: int, burst: int)
     try:
         for start in range(0, partners, _AT_ONCE):
             await publisher.publish([_first(number) for number in range(start, min(start + _AT_ONCE, partners))])
-        async with Matches(settings) as matches, _matching(endpoints, settings, folder) as (port, ready_seconds):
+        async with Matches(settings) as matches, matching(endpoints, settings, folder) as (port, ready_seconds):
             asking = _Asking(publisher, matches, port, Changes(partners, without=UNOFFERED))
             rate = await asking.burst(burst)
             flood = await asking.flood()
@@ -87,7 +87,7 @@ def _first(number: int) -> Outgoing:
 
 
 @asynccontextmanager
-async def _matching(endpoints: Endpoints, settings: Settings, folder: Path) -> AsyncIterator[tuple[int, float]]:
+async def matching(endpoints: Endpoints, settings: Settings, folder: Path) -> AsyncIterator[tuple[int, float]]:
     """Its port, and the seconds from its start until it was ready with the whole market in memory."""
     port = choose_port("matching", 0, "")
     theirs = {name: value for name, value in os.environ.items() if not name.startswith(("JOBWIRE_", "KAFKA_"))}

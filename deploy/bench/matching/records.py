@@ -24,7 +24,7 @@ def raw(out: Outgoing, offset: int, at: datetime) -> Raw:
 def changed(partner: Partner, part: str, at: datetime) -> Outgoing:
     """As the gateway says it. The fact has the part that changed, `profile` or `preferences`, whole."""
     fact = PartnerChanged.model_validate({part: getattr(partner, part)})
-    return _event(PARTNERS.name, partner.partner_id, fact, partner, at)
+    return event(PARTNERS.name, partner.partner_id, fact, partner, at)
 
 
 def confirmed(number: int, details: RequestDetails, at: datetime) -> Outgoing:
@@ -37,10 +37,10 @@ def confirmed(number: int, details: RequestDetails, at: datetime) -> Outgoing:
         submitted_at=at,
         confirmed_at=at,
     )
-    return _event(REQUESTS.name, request.request_id, RequestConfirmed(), request, at)
+    return event(REQUESTS.name, request.request_id, RequestConfirmed(), request, at)
 
 
-def _event(topic: str, subject: UUID, fact: Message, snapshot: Snapshot, at: datetime) -> Outgoing:
+def event(topic: str, subject: UUID, fact: Message, snapshot: Snapshot, at: datetime) -> Outgoing:
     event_id = derived_id("matching bench", topic, subject, snapshot.version)
     envelope: dict[str, Any] = {
         "id": event_id,
