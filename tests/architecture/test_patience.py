@@ -1,7 +1,8 @@
 """No test passes or fails by how fast a machine is: it waits for conditions, and limits come from one place."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
@@ -24,20 +25,23 @@ def test_a_limit_on_waiting_is_a_matter_of_patience() -> None:
 
 
 def test_nobody_waits_for_time_to_pass() -> None:
-    found = _found(
-        lambda call: ast.unparse(call.func) in {"asyncio.sleep", "sleep"} and ast.unparse(call.args[0]) != "0"
-    )
+    found = _found(lambda call: _name(call) == "sleep" and getattr(call.args[0], "value", None) != 0)
     assert [one for one in found if one.partition(":")[0] not in SPREADS] == []
 
 
 def _limit(call: ast.Call) -> float:
     """Seconds after which a wait is given up, where they are written out as a number; 0 where it is none."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+    name = _name(call)
     values = [keyword.value for keyword in call.keywords if keyword.arg in {"timeout", "within"}]
     values += call.args if name in LIMITS else []
     if name == "until":
         return 0.0  # it stretches the limit by itself
     return max((one.value for one in values if isinstance(one, ast.Constant) and _is_number(one.value)), default=0.0)
+
+
+def _name(call: ast.Call) -> str:
+    """Of what is called, without whose it is."""
+    return getattr(call.func, "attr", "") or getattr(call.func, "id", "")
 
 
 def _is_number(value: object) -> bool:
@@ -48,8 +52,11 @@ def _found(wrong: Callable[[ast.Call], bool]) -> list[str]:
     return sorted(f"{path}:{call.lineno}" for path, call in _calls() if wrong(call))
 
 
-def _calls() -> Iterator[tuple[Path, ast.Call]]:
-    for path in TESTS.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield path.relative_to(TESTS), node
+@cache
+def _calls() -> Sequence[tuple[Path, ast.Call]]:
+    return [
+        (path.relative_to(TESTS), node)
+        for path in TESTS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
