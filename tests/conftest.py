@@ -4,6 +4,7 @@ Nobody has to remember a marker: a test that asks for `servers` is a live test, 
 and one that starts a process without being marked for it fails with a sentence that says so (`tests/quick.py`).
 """
 
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -30,6 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Quick(only=config.getoption("--quick")), "jobwire-quick")
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays for good; looking through it again took a sixth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest_asyncio.fixture(scope="session")

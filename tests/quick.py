@@ -13,7 +13,7 @@ FIXTURES = {"servers": "live", "eyes": "browser"}
 """Whoever asks for one of these is such a test."""
 OTHERS = ("live", "browser", "chaos", "processes", "slow")
 """Everything else is quick."""
-FOLDERS = ("live", "browser", "chaos", "api", "simulation")
+FOLDERS = ("live", "browser", "chaos", "api", "flow", "simulation")
 """Nothing in them is quick, and some take seconds to be collected."""
 LONG_SECONDS = 1.0
 """Of the processor's time: a busy machine makes no test slow."""

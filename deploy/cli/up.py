@@ -119,7 +119,7 @@ class _Up:
 
     async def _seed(self, settings: Settings, fleet: Fleet) -> None:
         count = await seed(settings)
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(300):
             while await fleet.metric("matching", "jobwire_market_partners") < count or await _lag(fleet) > 0:
                 await asyncio.sleep(0.1)
         self._display.say("Market", f"{count} partners")

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.local.parts import HOST, Progress, choose_port, say_nothing
+from deploy.local.parts import HOST, READY_SECONDS, Progress, choose_port, say_nothing
 from deploy.local.processes import ManagedProcess
 
 _ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ class Fleet:
         self.processes[name] = process
         began = asyncio.get_running_loop().time()
         await process.start()
-        await process.wait_ready(lambda: self._ready(name), within=90)
+        await process.wait_ready(lambda: self._ready(name), within=READY_SECONDS)
         self._progress(name, f"ready in {asyncio.get_running_loop().time() - began:.1f} s")
         self._watchers[name] = asyncio.create_task(self._keep(name, process))
 

@@ -15,12 +15,10 @@ from aiokafka.errors import KafkaError
 
 from deploy.local.java import find_java
 from deploy.local.kafka_jars import class_path
-from deploy.local.parts import HOST, Part, Progress, choose_port, listens, say_nothing
+from deploy.local.parts import HOST, READY_SECONDS, Part, Progress, choose_port, listens, say_nothing
 from deploy.local.processes import ManagedProcess, ProcessFailed
 
 _WHAT_TO_DO = "Stop it, or set KAFKA_BOOTSTRAP_SERVERS to use a Kafka that already runs."
-_READY_SECONDS = 60.0
-_FORMAT_SECONDS = 60.0
 
 # C1 only, the serial collector, little heap: ready in 1.5 s instead of 2.5 with 165 MB instead of 330,
 # and one Python client produces as fast as against C2 (70,000 records/s of 400 bytes, on two cores).
@@ -109,7 +107,7 @@ class EmbeddedKafka(Part):
         self.process = self._java_process("Kafka", "kafka.Kafka", str(self._properties))
         await self.process.start()
         try:
-            await self.process.wait_ready(self._serves, _READY_SECONDS)
+            await self.process.wait_ready(self._serves, READY_SECONDS)
         except ProcessFailed:
             await self.process.kill()
             raise
@@ -164,7 +162,7 @@ class EmbeddedKafka(Part):
         )
         await tool.start()
         try:
-            async with asyncio.timeout(_FORMAT_SECONDS):
+            async with asyncio.timeout(READY_SECONDS):
                 code = await tool.wait()
         finally:
             await tool.kill()

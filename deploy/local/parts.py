@@ -16,6 +16,9 @@ Progress = Callable[[str, str], None]
 
 HOST = "127.0.0.1"
 
+READY_SECONDS = 300.0
+"""A part that dies is noticed at once. One that lives may take as long as the slowest of machines needs."""
+
 # Below the range that Linux gives to outgoing connections (32768 and up). A client that retries
 # against a dead broker inside that range can be given the broker's own port and connect to itself,
 # after which the broker cannot come back.

@@ -12,7 +12,7 @@ from types import TracebackType
 from deploy.local.datalock import DataLock
 from deploy.local.kafka import EmbeddedKafka
 from deploy.local.mongodb import EmbeddedMongo
-from deploy.local.parts import HOST, Part, Progress, choose_port, listens, say_nothing
+from deploy.local.parts import HOST, READY_SECONDS, Part, Progress, choose_port, listens, say_nothing
 from deploy.local.processes import ManagedProcess
 
 DEFAULT_DATA_DIR = Path(".jobwire")
@@ -82,7 +82,7 @@ class MailCatcher(Part):
             pass_fds=self._pass_fds,
         )
         await self.process.start()
-        await self.process.wait_ready(self._answers, within=30)
+        await self.process.wait_ready(self._answers, within=READY_SECONDS)
 
     async def _answers(self) -> bool:
         return await listens(self.smtp_port) and await listens(self.http_port)
@@ -109,7 +109,7 @@ class PlatformStandIn(Part):
             pass_fds=self._pass_fds,
         )
         await self.process.start()
-        await self.process.wait_ready(lambda: listens(self.port), within=30)
+        await self.process.wait_ready(lambda: listens(self.port), within=READY_SECONDS)
 
 
 class LocalStack:

@@ -50,6 +50,7 @@ def test_every_door_has_one_owner_and_one_clock() -> None:
     assert all(len(topic.heard_by) == 1 and topic.heard_by[0].partition(".")[0] in SERVICES for topic in doors)
 
 
+@pytest.mark.slow
 async def test_every_service_says_what_the_table_says_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     world = await a_market(Weather(), monkeypatch)
     await walk(world)

@@ -12,6 +12,8 @@ from shared.contracts.base import Locale
 from shared.mongo import Database
 from shared.topics import PARTNERS
 
+pytestmark = pytest.mark.slow
+
 SIZE = 2_000
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.app import app
@@ -14,6 +15,7 @@ def preview(*options: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.slow
 def test_every_mail_in_every_language_is_written_and_listed(tmp_path: Path) -> None:
     code, listed = preview("--out", str(tmp_path))
     texts = sorted(tmp_path.glob("*.txt"))

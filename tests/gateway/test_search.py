@@ -212,6 +212,7 @@ async def test_a_job_that_the_list_does_not_know_yet_is_left_out(desk: Desk) -> 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 10_000), min_size=8, max_size=8))
 @settings(max_examples=40, deadline=None)
+@pytest.mark.slow
 async def test_a_search_finds_what_looking_at_every_text_finds(seed: int, queries: list[int]) -> None:
     desk, told = Desk(MemoryDatabase()), stories(seed, 12)
     await desk.tell(*told)

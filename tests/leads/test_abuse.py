@@ -120,6 +120,7 @@ async def test_everybody_together_has_a_limit_and_a_store_app_has_its_own() -> N
     assert (await public.post("192.0.2.200", merchant=from_number(9))).status_code == 202
 
 
+@pytest.mark.slow
 async def test_a_bot_that_posts_on_and_on_keeps_nobody_else_out_and_costs_little(public: Public) -> None:
     """From four networks, each time for another address and with other words, by JSON: nothing but the limits helps."""
     windows, writes = public.database["windows"], AsyncMock(side_effect=public.database["windows"].update_one)

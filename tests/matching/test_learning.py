@@ -24,6 +24,7 @@ def a_town(habits: dict[str, Habit], size: int = 10, **options: object) -> Town:
     return Town(habits, [a_partner(name, services=BOTH) for name in names], **options)
 
 
+@pytest.mark.slow
 async def test_who_declines_every_migration_stops_getting_them_and_still_gets_other_work() -> None:
     def no_migrations(about: RequestDetails, _number: int) -> str:
         return DeclineReason.NOT_MY_SERVICE if about.service == "migration" else REPLIES
@@ -42,6 +43,7 @@ async def test_who_declines_every_migration_stops_getting_them_and_still_gets_ot
     assert town.asked["Mole", "seo"] >= fair * 0.8, "It gets less of what it likes."
 
 
+@pytest.mark.slow
 async def test_who_lets_a_third_expire_gets_clearly_fewer_jobs_and_recovers_after_answering_again() -> None:
     careless = True
 
@@ -64,6 +66,7 @@ async def test_who_lets_a_third_expire_gets_clearly_fewer_jobs_and_recovers_afte
     assert town.asked["Dozer", "seo"] > while_careless
 
 
+@pytest.mark.slow
 async def test_an_expiry_costs_more_than_a_decline() -> None:
     def sometimes(act: str) -> Habit:
         return lambda _about, number: act if number % 3 == 0 else REPLIES
@@ -74,6 +77,7 @@ async def test_an_expiry_costs_more_than_a_decline() -> None:
     assert town.asked["Dozer", "seo"] < town.asked["Frank", "seo"]
 
 
+@pytest.mark.slow
 async def test_who_takes_only_large_budgets_is_asked_for_those() -> None:
     small, large = (Money(amount=Decimal(amount), currency="USD") for amount in (300, 9000))
 

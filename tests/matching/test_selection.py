@@ -429,6 +429,7 @@ any_request = st.builds(
 
 @settings(max_examples=400)
 @given(any_partner, any_standing, any_request, st.integers(0, 4))
+@pytest.mark.slow
 def test_who_may_get_a_request_is_what_the_seeds_say(partner, standing, wanted, later: int) -> None:
     at = NOW + later * DAY
     market = a_market(partner)

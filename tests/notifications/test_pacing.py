@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def test_no_hour_has_more_than_three_and_nobody_waits_without_need(gaps: list[in
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=25))
+@pytest.mark.slow
 async def test_a_lead_that_comes_again_keeps_its_time_and_takes_nobody_elses(arriving: list[tuple[int, bool]]) -> None:
     database = MemoryDatabase()
     outbox, now = Outbox(database), NOW

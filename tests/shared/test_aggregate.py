@@ -73,12 +73,14 @@ def races_are_retried_at_once():
 
 @settings(max_examples=300, deadline=None)
 @given(commands=histories(opened=True), plan=st.lists(steps, max_size=30))
+@pytest.mark.slow
 def test_the_promises_hold_whatever_crashes_and_whoever_thinks_to_be_the_owner(commands, plan: Plan) -> None:
     check(asyncio.run(lived(commands, plan)))
 
 
 @settings(max_examples=300, deadline=None)
 @given(commands=histories(opened=False), plan=st.lists(steps, max_size=30))
+@pytest.mark.slow
 def test_the_promises_hold_for_what_does_not_exist_yet_too(commands, plan: Plan) -> None:
     check(asyncio.run(lived(commands, plan)))
 

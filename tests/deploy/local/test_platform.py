@@ -13,6 +13,7 @@ from deploy.local.stack import PlatformStandIn
 WANTED = {"store_url": "https://kettle.example", "permissions": ["themes"], "days": 30}
 
 
+@pytest.mark.processes
 async def test_it_runs_as_a_part_and_lists_who_is_let_in(tmp_path: Path) -> None:
     platform = PlatformStandIn(tmp_path, 0)
     await platform.start()
