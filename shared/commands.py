@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from shared.clock import Clock
-from shared.consumer import Received
 from shared.contracts.base import Command, Event, Message, Record, derived_id
 from shared.contracts.replies import CommandApplied, CommandRejected
 from shared.failures import Wedged, is_transient
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.publisher import Outgoing, Publisher, outgoing
+from shared.records import Received
 from shared.topics import Topic
 
 log = get_logger(__name__)

@@ -27,8 +27,6 @@ from shared.publisher import Publisher, key_of
 from shared.records import FOR_GROUP_HEADER, Aside, Dead, Parked, Place, RawRecord, Received, header_of, place_of
 from shared.topics import Topic
 
-__all__ = ("Aside", "Consumer", "Dead", "Handler", "Parked", "Received")
-
 log = get_logger(__name__)
 
 PARKED_AT_ONCE = 256

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
 
-from shared.consumer import Received
 from shared.mongo import replace_if_newer
+from shared.records import Received
 
 
 class Write(NamedTuple):

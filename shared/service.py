@@ -10,7 +10,7 @@ from shared import timers
 from shared.aggregate import Aggregate, AggregateLoop
 from shared.clock import Clock, SystemClock
 from shared.commands import Commander, Policy, Reaction
-from shared.consumer import Consumer, Handler, Received
+from shared.consumer import Consumer, Handler
 from shared.contracts.base import Message
 from shared.failures import is_transient
 from shared.logs import get_logger
@@ -18,6 +18,7 @@ from shared.metrics import Metrics
 from shared.mongo import Database
 from shared.parking import COLLECTION, MongoParking
 from shared.publisher import Publisher
+from shared.records import Received
 from shared.settings import Settings
 from shared.shares import Sharing
 from shared.store import MongoAggregateStore

@@ -10,7 +10,6 @@ from uuid import UUID
 from services.jobs.job import evolve
 from shared.clock import from_timestamp
 from shared.commands import command
-from shared.consumer import Received
 from shared.contracts.base import (
     Actor,
     ActorKind,
@@ -43,6 +42,7 @@ from shared.contracts.jobs import (
 from shared.contracts.partners import Member, Offer, Partner, Preferences, Profile, Role
 from shared.contracts.requests import Merchant, Request, RequestDetails, RequestKind, RequestStatus, merchant_id_of
 from shared.publisher import Headers, key_of
+from shared.records import Received
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

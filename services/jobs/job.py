@@ -61,6 +61,7 @@ from shared.contracts.jobs import (
 )
 from shared.decisions import Decision, Rejection, Timer, unless_overtaken
 
+
 def decide(job: Job | None, command: JobCommand, job_id: UUID, at: datetime) -> Decision:
     """The facts that follow from a command, or why it is refused. `at` is when the command entered the log."""
     if isinstance(command, CreateJob):

@@ -16,12 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from shared.commands import Order, ordered
-from shared.consumer import Received
 from shared.contracts.base import SYSTEM, Event
 from shared.contracts.jobs import CloseJob, DeclineReason, Job, JobCreated, MembersAssigned, UnassignMember
 from shared.contracts.partners import MOST_BLOCKS, Partner, PartnerChanged
 from shared.mongo import Collection, Database, Document, replace_if_newer
 from shared.publisher import Outgoing, Publisher
+from shared.records import Received
 from shared.topics import JOB_COMMANDS
 
 COLLECTION, LEAVERS = "partners", "partner_leavers"

@@ -28,13 +28,13 @@ from pymongo import ReturnDocument, UpdateOne
 from services.jobs.platform import AccessRequest, Platform, PlatformAnswer
 from shared.clock import Clock
 from shared.commands import command
-from shared.consumer import Received
 from shared.contracts.base import SYSTEM, derived_id
 from shared.contracts.jobs import AccessChanged, AccessStatus, DenyAccess, GrantAccess, Permission
 from shared.failures import Transient
 from shared.logs import bound_contextvars, get_logger
 from shared.mongo import Database, Document
 from shared.publisher import Publisher, outgoing
+from shared.records import Received
 from shared.topics import JOB_COMMANDS
 
 log = get_logger(__name__)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.leads.ranking import Standing
-from shared.consumer import Received
 from shared.contracts.jobs import Job
 from shared.contracts.leads import Lead
 from shared.contracts.matching import StandingChanged
@@ -12,6 +11,7 @@ from shared.contracts.partners import Offer, Partner
 from shared.contracts.requests import merchant_id_of
 from shared.mongo import Database
 from shared.projection import Projection, Write, newer
+from shared.records import Received
 from shared.service import Service
 from shared.taxonomy import SERVICES, is_service
 from shared.tokens import tokens_of

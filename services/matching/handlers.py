@@ -8,13 +8,14 @@ from typing import Any
 
 from services.matching.index import Index
 from shared.commands import Order, Reaction
-from shared.consumer import Handler, Received
+from shared.consumer import Handler
 from shared.contracts.base import SYSTEM, Event, Message
 from shared.contracts.jobs import Job, JobDeclined, JobExpired, JobReplied
 from shared.contracts.matching import Answer, CloseMatch, NoteAnswer, SelectPartners, StartWave
 from shared.contracts.requests import Request, RequestConfirmed, RequestHelped, RequestWithdrawn
 from shared.decisions import Timer
 from shared.metrics import Metrics
+from shared.records import Received
 from shared.settings import Settings
 from shared.timers import Telling
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.matching.index import Index
 from services.matching.outcomes import MongoOutcomes
 from services.matching.standings import Standings
-from shared.consumer import Received
+from shared.records import Received
 
 
 class KeepsStandings:

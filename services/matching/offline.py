@@ -25,7 +25,6 @@ from services.matching.standings import Standings
 from services.matching.weights import Weights
 from shared.aggregate import AggregateLoop
 from shared.commands import Policy, command
-from shared.consumer import Received
 from shared.contracts.base import Record
 from shared.contracts.codec import Codec
 from shared.contracts.jobs import Job
@@ -37,6 +36,7 @@ from shared.failures import Invalid
 from shared.memory import MemoryAggregateStore
 from shared.metrics import Metrics
 from shared.publisher import Outgoing, outgoing
+from shared.records import Received
 from shared.settings import Settings
 from shared.timers import command_id_of
 from shared.topics import JOB_EVENTS, LEAD_EVENTS, MATCHES, MATCHING_COMMANDS, PARTNERS, REQUESTS, STANDINGS, Topic

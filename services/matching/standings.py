@@ -17,13 +17,13 @@ from services.matching.learning import ANSWERS, EXPIRED, OFFERS, REPLIED, band_o
 from services.matching.outcomes import Outcomes
 from services.matching.sums import COUNTED, SECOND, Outcome, Sums
 from shared.commands import command
-from shared.consumer import Received
 from shared.contracts.base import ActorKind, derived_id
 from shared.contracts.jobs import Job, Status, job_id_of
 from shared.contracts.leads import Lead, lead_id_of
 from shared.contracts.matching import Answering, Evidence, Match, RequestMatched, ServiceStanding, StandingChanged
 from shared.contracts.requests import RequestDetails, RequestKind
 from shared.publisher import Outgoing, Publisher, outgoing
+from shared.records import Received
 from shared.topics import STANDINGS
 
 REMEMBERED_DAYS = 8

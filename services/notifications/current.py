@@ -15,12 +15,12 @@ from services.notifications.envelope import Mail
 from services.notifications.kinds import Subject, kind_of
 from services.notifications.sense import JobNow, LeadNow, Now, RequestNow
 from services.notifications.teams import Teams
-from shared.consumer import Received
 from shared.contracts.jobs import Job
 from shared.contracts.leads import Lead
 from shared.contracts.requests import Request
 from shared.mongo import Collection, Database, Document
 from shared.projection import Projection, Write, newer
+from shared.records import Received
 
 JOBS, LEADS, REQUESTS = "jobs", "leads", "requests"
 

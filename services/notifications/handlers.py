@@ -17,10 +17,10 @@ from services.notifications.outbox import Outbox
 from services.notifications.prospects import alternatives, mails_for_lead, mails_for_match
 from services.notifications.teams import Teams
 from shared.clock import Clock
-from shared.consumer import Received
 from shared.contracts.requests import RequestSubmitted
 from shared.logs import get_logger
 from shared.metrics import Metrics
+from shared.records import Received
 
 log = get_logger(__name__)
 

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from services.notifications.envelope import Mail
 from services.notifications.kinds import kind_of
-from shared.consumer import Received
 from shared.contracts.base import address_key
 from shared.contracts.choices import MailChoiceChanged, choice_id_of
 from shared.mongo import Database, Document
 from shared.projection import Projection, Write, newer
+from shared.records import Received
 
 CHOICES, SUPPRESSED = "choices", "suppressed"
 TRY_AGAIN_AFTER = timedelta(hours=24)

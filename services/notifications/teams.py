@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.consumer import Received
 from shared.contracts.partners import Partner
 from shared.failures import Invalid, Transient
 from shared.mongo import Database
 from shared.projection import Projection, Write, newer
+from shared.records import Received
 
 COLLECTION = "teams"
 PATIENCE = timedelta(seconds=60)

@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.clock import from_timestamp
-from shared.consumer import Received
 from shared.contracts.codec import Codec
 from shared.mongo import Mongo
+from shared.records import Received
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES, Topic, dead_letters_of
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from services.jobs.job import decide, evolve
 from shared.aggregate import NOT_FOUND
-from shared.consumer import Received
 from shared.contracts.jobs import CreateJob, Job
 from shared.contracts.replies import CommandApplied
 from shared.decisions import Decision, Rejection
+from shared.records import Received
 from tests.chaos.evidence import Evidence
 
 _EXAMPLES = 5

@@ -11,11 +11,11 @@ from services.gateway.live.hub import Hub
 from services.gateway.live.news import Listener
 from services.gateway.live.stream import Stream
 from services.gateway.read.tenants import MemberTenant
-from shared.consumer import Received
 from shared.contracts.base import Message, derived_id
 from shared.contracts.jobs import Job, Status
 from shared.contracts.partners import PartnerChanged
 from shared.metrics import Metrics
+from shared.records import Received
 from shared.settings import Settings
 from tests.builders import MERCHANT_ID, PARTNER_ID, Raw, a_job, a_partner, an_event, received
 

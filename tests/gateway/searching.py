@@ -12,11 +12,11 @@ from services.gateway.read import projections
 from services.gateway.read.search import Hit, Search
 from services.gateway.read.search_index import Indexing
 from services.jobs.job import evolve
-from shared.consumer import Received
 from shared.contracts.base import Message, derived_id
 from shared.contracts.jobs import Attachment, CommentAdded, JobCreated, JobReplied, MerchantReplied
 from shared.contracts.requests import RequestKind
 from shared.projection import Projection
+from shared.records import Received
 from shared.tokens import CORRECTED, Kind, fold, is_near, terms_of
 from tests.builders import BY_MERCHANT, BY_PARTNER, NOW, PARTNER_ID, a_merchant, an_event, details, received
 

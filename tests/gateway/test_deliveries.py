@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from services.gateway.read.deliveries import DELIVERIES, on_mail
 from services.gateway.read.reading import Reading
-from shared.consumer import Received
 from shared.contracts.base import ActorKind, Message, derived_id
 from shared.contracts.mails import MailFailed, MailSent, MailUncertain
 from shared.projection import Projection
+from shared.records import Received
 from tests.builders import JOB_ID, MERCHANT_EMAIL, NOW, a_command, received
 from tests.memory_mongo import MemoryDatabase
 

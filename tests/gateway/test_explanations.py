@@ -13,12 +13,12 @@ from services.gateway.read import reading
 from services.gateway.read.explanations import EXPLANATIONS, Explanation, explanations_of, on_match
 from services.matching.selection import parts_of
 from services.matching.weights import Weights
-from shared.consumer import Received
 from shared.contracts.base import Locale, Message, derived_id
 from shared.contracts.jobs import job_id_of
 from shared.contracts.matching import Answer, AnswerNoted, MatchClosed, RequestMatched, WavePostponed, Why
 from shared.contracts.requests import RequestKind
 from shared.projection import Projection
+from shared.records import Received
 from shared.settings import Settings
 from shared.topics import MATCHES
 from tests.builders import HOUR, MERCHANT_ID, NOW, PARTNER_ID, a_member, an_offer, details

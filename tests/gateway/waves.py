@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from shared.consumer import Received
 from shared.contracts.base import Message, derived_id
 from shared.contracts.matching import Factor, Match, MatchStatus, PassedOver, RequestMatched, Selection, Why
 from shared.contracts.requests import RequestDetails
+from shared.records import Received
 from tests.builders import NOW, PARTNER_ID, REQUEST_ID, an_event, details, received
 
 BOB, CY, DEE = (derived_id("partner", name) for name in ("Bob", "Cy", "Dee"))

@@ -8,11 +8,11 @@ import pytest
 from services.jobs.job import decide, evolve
 from services.jobs.main import JOB
 from services.jobs.partners import PartnerWatch
-from shared.consumer import Received
 from shared.contracts.base import Message, derived_id
 from shared.contracts.codec import encode
 from shared.contracts.jobs import AssignMember, CloseJob, Job, JobCreated, MembersAssigned, Status, UnassignMember
 from shared.contracts.partners import MOST_BLOCKS, Partner, PartnerChanged
+from shared.records import Received
 from shared.topics import JOB_COMMANDS
 from tests.builders import (
     AIKO,

@@ -9,7 +9,6 @@ import httpx2
 from services.leads.market import market
 from services.leads.projections import on_job, on_lead, on_partner, on_standing
 from services.leads.search import Search
-from shared.consumer import Received
 from shared.contracts.base import derived_id
 from shared.contracts.jobs import Job, JobReviewed, Review, Status
 from shared.contracts.leads import Lead, LeadReview, LeadReviewed
@@ -18,6 +17,7 @@ from shared.contracts.partners import Partner, PartnerChanged
 from shared.contracts.requests import RequestKind
 from shared.http import application
 from shared.projection import Projection
+from shared.records import Received
 from shared.service import Service
 from shared.settings import Settings
 from tests.builders import BY_MERCHANT, NOW, PARTNER_ID, a_command, a_job, an_event, details, received

@@ -9,12 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from shared.consumer import Consumer, Handler, Received
+from shared.consumer import Consumer, Handler
 from shared.contracts.base import derived_id
 from shared.contracts.matching import StandingChanged
 from shared.fetching import Broker
 from shared.metrics import Metrics
 from shared.publisher import KafkaPublisher
+from shared.records import Received
 from shared.settings import Settings
 from shared.topics import REQUESTS, STANDINGS
 from tests.builders import a_command

@@ -15,12 +15,13 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
 
-from shared.consumer import Consumer, Received
+from shared.consumer import Consumer
 from shared.contracts.base import SYSTEM
 from shared.contracts.jobs import OpenJob
 from shared.fetching import BROKER_SETTINGS, SUBSCRIBER_SETTINGS, Broker, PatientConsumer, Subscription
 from shared.metrics import Metrics
 from shared.publisher import PRODUCER_SETTINGS, KafkaPublisher, Outgoing
+from shared.records import Received
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, MAILS
 from tests.builders import a_command

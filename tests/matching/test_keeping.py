@@ -9,9 +9,9 @@ from services.matching.index import Index
 from services.matching.keeping import KeepsStandings
 from services.matching.outcomes import MongoOutcomes
 from services.matching.standings import Standings
-from shared.consumer import Received
 from shared.contracts.jobs import Status
 from shared.publisher import Outgoing
+from shared.records import Received
 from shared.topics import STANDINGS
 from tests.builders import PARTNER_ID, a_job, an_event, derived_id, received, replied
 from tests.memory_mongo import MemoryDatabase

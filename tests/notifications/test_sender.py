@@ -23,13 +23,13 @@ from services.notifications.relay import LONGEST, Breaker, Relay, state_of
 from services.notifications.sender import Desk, Sender, retry_delay
 from services.notifications.teams import Teams
 from services.notifications.teller import Teller
-from shared.consumer import Received
 from shared.contracts.base import ActorKind, Locale, derived_id
 from shared.contracts.choices import MailChoiceChanged, MailKind, choice_id_of
 from shared.contracts.mails import MailFailed, MailSent, MailUncertain
 from shared.contracts.partners import SignInRequested
 from shared.links import Links
 from shared.metrics import Metrics
+from shared.records import Received
 from shared.settings import Settings
 from shared.topics import MAILS
 from tests.builders import MERCHANT_EMAIL, a_command, a_job, a_partner, an_event, received, replied

@@ -13,8 +13,8 @@ from deploy.bench.live.market import PARTITIONS, TEAM, events, listener
 from deploy.bench.live.walking import WalkingHub
 from services.gateway.live.hub import Hub
 from services.gateway.live.stream import Stream
-from shared.consumer import Received
 from shared.metrics import Metrics
+from shared.records import Received
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS
 

@@ -10,9 +10,9 @@ from deploy.bench.backlog import Parties
 from services.gateway.live.news import Listener
 from services.gateway.read.tenants import MemberTenant
 from services.jobs.job import evolve
-from shared.records import RawRecord, Received
 from shared.contracts.base import SYSTEM, Event, EventData, derived_id
 from shared.contracts.jobs import CreateJob, JobCreated, JobOpened
+from shared.records import RawRecord, Received
 from shared.topics import JOB_EVENTS
 
 TEAM = 5

@@ -10,7 +10,7 @@ from fastapi.sse import ServerSentEvent
 
 from services.gateway.live.news import Listener, News
 from services.gateway.live.stream import Stream
-from shared.consumer import Received
+from shared.records import Received
 
 
 class WalkingHub:

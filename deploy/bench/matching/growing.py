@@ -23,11 +23,11 @@ from services.jobs.job import evolve
 from services.matching.outcomes import COLLECTION, SUMS, MongoOutcomes
 from services.matching.standings import Standings, outcome_of
 from services.matching.sums import Outcome, Sums
-from shared.consumer import Received
 from shared.contracts.base import Actor, ActorKind, derived_id
 from shared.contracts.jobs import Job, JobCreated, JobReplied, job_id_of
 from shared.mongo import Database, Document, Mongo, aggregated
 from shared.publisher import Outgoing
+from shared.records import Received
 from shared.taxonomy import SERVICES
 from shared.topics import JOB_EVENTS
 

@@ -10,10 +10,10 @@ from services.gateway.live.memory import Memory, Met
 from services.gateway.live.news import Listener, frame
 from services.gateway.live.position import Position
 from services.gateway.live.stream import QUEUE, Stream, Streams
-from shared.consumer import Received
 from shared.contracts.partners import PartnerChanged
 from shared.http import Problem
 from shared.metrics import Metrics
+from shared.records import Received
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS
 

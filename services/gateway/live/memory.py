@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.gateway.live.news import News
 from services.gateway.live.position import Newest, Position, check_of
-from shared.consumer import Received
+from shared.records import Received
 
 REMEMBERED = 10_000
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
-from shared.consumer import Aside, Handler, Received
+from shared.consumer import Handler
 from shared.mongo import Database
+from shared.records import Aside, Received
 
 COLLECTION = "catching_up"
 LATE = timedelta(minutes=1)

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, cast
 
-from shared.consumer import Received
 from shared.contracts.mails import MailFailed, MailSent, MailUncertain
 from shared.mongo import Database
 from shared.projection import Write, newer
+from shared.records import Received
 
 DELIVERIES = "mail_view"
 

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.consumer import Received
 from shared.contracts.base import Contract, Event, Locale, Money, derived_id
 from shared.contracts.matching import Match, PassedOver, RequestMatched, RequestUnmatched, Selection, Why
 from shared.contracts.requests import RequestKind
 from shared.mongo import Database
 from shared.projection import Write, newer, once
+from shared.records import Received
 
 EXPLANATIONS, ALTERNATIVES = "explanation_view", "alternative_view"
 LUCK = "exploration"

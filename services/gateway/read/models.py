@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from services.gateway.read import deliveries, explanations, projections, search_index
 from services.gateway.read.catching_up import CatchingUp
-from shared.consumer import Handler, Received
+from shared.consumer import Handler
 from shared.mongo import Database
 from shared.projection import Projection, Write
+from shared.records import Received
 from shared.service import Service
 from shared.topics import JOB_EVENTS, LEAD_EVENTS, MAILS, MATCHES, PARTNERS, REQUESTS, STANDINGS, Topic
 

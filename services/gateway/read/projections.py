@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pymongo import DeleteMany
 
 from services.gateway.read.search_index import tokens_of_entry
-from shared.consumer import Received
 from shared.contracts.base import address_key
 from shared.contracts.jobs import Job
 from shared.contracts.leads import Lead
@@ -14,6 +13,7 @@ from shared.contracts.partners import Partner
 from shared.contracts.requests import Request, RequestConfirmed
 from shared.mongo import Database
 from shared.projection import Write, newer, once
+from shared.records import Received
 
 PARTNERS, MERCHANTS, JOBS, TIMELINE = "team_view", "merchant_view", "job_view", "timeline_view"
 STANDINGS, REQUESTS, LEADS = "standing_view", "request_view", "lead_view"

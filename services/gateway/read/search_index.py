@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from shared.consumer import Received
 from shared.contracts.base import Message
 from shared.contracts.jobs import (
     CommentAdded,
@@ -29,6 +28,7 @@ from shared.contracts.jobs import (
 from shared.contracts.requests import RequestDetails
 from shared.mongo import Database, join_and_replace_if_newer
 from shared.projection import Projection, Write, once
+from shared.records import Received
 from shared.tokens import COMMENT, deletions, tokens_of, words_of
 
 SEARCH, WORDS = "search_view", "search_words"
