@@ -49,7 +49,8 @@ def main(
         told = asyncio.run(_measure(Path(folder), partners, standings))
     typer.echo(
         f"{told.records:,} records: a fresh replica is ready in {told.ready:.1f} s "
-        f"({told.records / told.ready:,.0f}/s), a bare consumer has read them in {told.bare:.1f} s: {told.ready / told.bare:.1f} times as long"
+        f"({told.records / told.ready:,.0f}/s), a bare consumer has read them in {told.bare:.1f} s: "
+        f"{told.ready / told.bare:.1f} times as long"
     )
 
 
