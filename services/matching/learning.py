@@ -83,7 +83,7 @@ class Sort(NamedTuple):
 
     service: str
     band: int
-    kind: RequestKind
+    kind: str
     end: str
 
 
@@ -109,6 +109,11 @@ class Fading:
         """What a sum of parts amounts to at `as_of`: one of that very day is 1."""
         return total / (self.parts(as_of) or 1)
 
+    def left_of(self, totals: Mapping[Sort, int], as_of: date) -> dict[Sort, float]:
+        """`left` of each of these."""
+        one = self.parts(as_of) or 1
+        return {sort: total / one for sort, total in totals.items()}
+
 
 ANSWERS = Fading(HALF_LIFE_DAYS)
 OFFERS = Fading(EXPOSURE_HALF_LIFE_DAYS)
@@ -132,7 +137,7 @@ SORTS = 2 * BANDS
 
 def evidence_of(answers: Mapping[Sort, float]) -> tuple[Evidence, ...]:
     """What the faded counts of answers teach, by sort of job, in a fixed order."""
-    parts: dict[tuple[str, int, RequestKind], list[float]] = defaultdict(lambda: [0.0] * 6)
+    parts: dict[tuple[str, int, str], list[float]] = defaultdict(lambda: [0.0] * 6)
     for sort, weight in sorted(answers.items()):
         part = parts[sort.service, sort.band, sort.kind]
         if sort.end == REPLIED:
@@ -149,7 +154,7 @@ def evidence_of(answers: Mapping[Sort, float]) -> tuple[Evidence, ...]:
         Evidence(
             service=service,
             band=band,
-            kind=kind,
+            kind=RequestKind(kind),
             **dict(zip(("accepted", "declined", "expired"), (round(one, 4) for one in part[:3]), strict=True)),
             against=(round(part[3], 4), round(part[4], 4), round(part[5], 4)),
         )

@@ -173,8 +173,7 @@ def end_of(job: Job) -> str | None:
 def standing_of(partner_id: UUID, sums: Sums, most: float) -> StandingChanged:
     """The standing that these sums amount to, as of the last day that they speak of."""
     as_of = sums.days.last
-    weights = {sort: ANSWERS.left(parts, as_of) for sort, parts in sums.answers.items()} if as_of else {}
-    evidence = evidence_of(weights)
+    evidence = evidence_of(ANSWERS.left_of(sums.answers, as_of)) if as_of else ()
     return StandingChanged(
         partner_id=partner_id,
         version=sums.version,

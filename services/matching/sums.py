@@ -2,6 +2,8 @@
 so that a sum that was changed a thousand times is the sum that somebody would make anew. Pure.
 """
 
+import sys
+from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -9,14 +11,13 @@ from datetime import date
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-import numpy as np
-
 from services.matching.learning import ANSWERS, NO_ROOM, OFFERS, Sort
 from shared.contracts.requests import RequestKind
 
 Document = dict[str, Any]
 
 COUNTED = ("leads", "open", "replied", "opened", "declined", "expired", "reviews", "rating_sum")
+_KIND = RequestKind.MATCH.value
 SECOND = 1_000_000
 """Reply times are summed in microseconds: sums of seconds depend on their order."""
 
@@ -38,12 +39,13 @@ class Days:
     """How many jobs a partner received on each day, and how many outcomes speak of that day, the first day first."""
 
     def __init__(self, packed: bytes = b"") -> None:
-        rows: list[list[int]] = np.frombuffer(packed, "<i4").reshape(3, -1).tolist()
-        self._days, self._received, self._told = rows
+        size = len(packed) // 3
+        rows = (packed[first : first + size] for first in (0, size, 2 * size)) if size else (b"", b"", b"")
+        self._days, self._received, self._told = (_row(row) for row in rows)
 
     def packed(self) -> bytes:
         """Twelve bytes a day: as a document it would be three times as much to read for each event."""
-        return np.array((self._days, self._received, self._told), "<i4").tobytes()
+        return b"".join(_bytes(row) for row in (self._days, self._received, self._told))
 
     def add(self, day: date, received: int, told: int) -> None:
         ordinal = day.toordinal()
@@ -65,6 +67,17 @@ class Days:
         for ordinal, received in zip(reversed(self._days), reversed(self._received), strict=True):
             if received:
                 yield date.fromordinal(ordinal), received
+
+
+def _row(packed: bytes) -> "array[int]":
+    row = array("i", packed)
+    if sys.byteorder == "big":
+        row.byteswap()
+    return row
+
+
+def _bytes(row: "array[int]") -> bytes:
+    return (_row(row.tobytes()) if sys.byteorder == "big" else row).tobytes()
 
 
 class Sums:
@@ -99,8 +112,7 @@ class Sums:
             self._answered(fields, date.fromisoformat(fields["answered_on"]), sign)
 
     def _answered(self, fields: Mapping[str, Any], day: date, sign: int) -> None:
-        kind = RequestKind(fields.get("kind") or RequestKind.MATCH)
-        sort = Sort(fields["service"], fields.get("band") or 0, kind, fields["end"])
+        sort = Sort(fields["service"], fields.get("band") or 0, fields.get("kind") or _KIND, fields["end"])
         self.days.add(day, 0, sign)
         self.answers[sort] += sign * ANSWERS.parts(day)
         if not self.answers[sort]:
@@ -135,7 +147,7 @@ class Sums:
         for service, counts in document["services"]:
             sums.services[service].update(counts)
         for service, band, kind, end, parts in document["answers"]:
-            sums.answers[Sort(service, band, RequestKind(kind), end)] = _unpacked(parts)
+            sums.answers[Sort(service, band, kind, end)] = _unpacked(parts)
         sums.days = Days(document["days"])
         sums.offered, sums.without_room = _unpacked(document["offered"]), _unpacked(document["without_room"])
         return sums

@@ -33,7 +33,9 @@ from shared.topics import JOB_EVENTS
 
 SIZES = (100, 1_000, 10_000)
 TARGET = 1.2
-PARTNERS = 64
+PARTNERS = 32
+SUMMED_AGAIN = 4
+"""Partners whose lives are summed again at once: of more, a batch outlasts the driver's 30 seconds."""
 DAYS = 700
 WARM_UP = 5
 ENDS = ("replied", "replied", "replied", "expired", "other", "no_capacity", "budget_too_low", None)
@@ -129,9 +131,9 @@ class _Market:
         began = perf_counter()
         for by in (("service",), ("day",), ("service", "band", "kind", "end", "answered_on")):
             group: dict[str, Any] = {"_id": {name: f"${name}" for name in ("partner_id", *by)}, "count": {"$sum": 1}}
-            theirs = {"partner_id": {"$in": self.partners}}
+            theirs = {"partner_id": {"$in": self.partners[:SUMMED_AGAIN]}}
             await aggregated(self._database[COLLECTION], [{"$match": theirs}, {"$group": group}])
-        return 1e6 * (perf_counter() - began) / len(self.partners)
+        return 1e6 * (perf_counter() - began) / SUMMED_AGAIN
 
 
 def _past(partner_id: UUID, number: int) -> Outcome:
