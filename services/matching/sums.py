@@ -18,6 +18,7 @@ Document = dict[str, Any]
 
 COUNTED = ("leads", "open", "replied", "opened", "declined", "expired", "reviews", "rating_sum")
 _KIND = RequestKind.MATCH.value
+_A_DAY = 8
 SECOND = 1_000_000
 """Reply times are summed in microseconds: sums of seconds depend on their order."""
 
@@ -39,12 +40,13 @@ class Days:
     """How many jobs a partner received on each day, and how many outcomes speak of that day, the first day first."""
 
     def __init__(self, packed: bytes = b"") -> None:
-        size = len(packed) // 3
-        rows = (packed[first : first + size] for first in (0, size, 2 * size)) if size else (b"", b"", b"")
-        self._days, self._received, self._told = (_row(row) for row in rows)
+        size = len(packed) // _A_DAY
+        self._days = _row("i", packed[: 4 * size])
+        self._received = _row("h", packed[4 * size : 6 * size])
+        self._told = _row("h", packed[6 * size :])
 
     def packed(self) -> bytes:
-        """Twelve bytes a day: as a document it would be three times as much to read for each event."""
+        """Eight bytes a day: as a document it would be five times as much to read and write for each event."""
         return b"".join(_bytes(row) for row in (self._days, self._received, self._told))
 
     def add(self, day: date, received: int, told: int) -> None:
@@ -69,15 +71,15 @@ class Days:
                 yield date.fromordinal(ordinal), received
 
 
-def _row(packed: bytes) -> "array[int]":
-    row = array("i", packed)
+def _row(kind: str, packed: bytes) -> "array[int]":
+    row = array(kind, packed)
     if sys.byteorder == "big":
         row.byteswap()
     return row
 
 
 def _bytes(row: "array[int]") -> bytes:
-    return (_row(row.tobytes()) if sys.byteorder == "big" else row).tobytes()
+    return (_row(row.typecode, row.tobytes()) if sys.byteorder == "big" else row).tobytes()
 
 
 class Sums:
