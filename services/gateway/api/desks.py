@@ -29,15 +29,25 @@ class PartnerDesk:
 
     async def ask(self, member: Membership, job_id: UUID, data: Message, origin: Origin) -> JobView | Response:
         """The job after the command, or the 202; raises `Problem` as `asked` does, and 404."""
-        await self.job(member, job_id)
+        before = await self.job(member, job_id)
+        writes = isinstance(data, SendMessage | AddComment)
+        there = await self._reading.said(job_id, before.version) if writes else 0
         who, location = str(member.member.member_id), f"/api/v1/jobs/{job_id}"
         answer = await asked(self._commander, JOB_COMMANDS, data, job_id, who=who, origin=origin, location=location)
         if isinstance(answer, Response):
             return answer
         job = Job.model_validate(answer.snapshot)
-        if isinstance(data, SendMessage | AddComment):  # who writes has read what is there
-            await self._marks.mark(member.member.member_id, job_id, job.version, said(job))
+        if writes:
+            await self._has_written(member.member.member_id, job, there)
         return partner_view(job)
+
+    async def _has_written(self, member_id: UUID, job: Job, there: int) -> None:
+        """Who writes has read what was `there` to be shown, and knows its own words; what came from others meanwhile is
+        new.
+        """
+        now = said(job)
+        seen = (await self._marks.seen(member_id, [job.job_id]))[job.job_id]
+        await self._marks.mark(member_id, job.job_id, job.version, min(now, max(seen, there) + 1))
 
 
 class MerchantDesk:

@@ -52,9 +52,12 @@ class Counts(BaseModel):
 
 
 class ReadBody(Body):
-    """`version` is the job's version that was on the screen."""
+    """`version` is the job's version that was on the screen, `shown` what its page said with it: without it, what has
+    come to the timeline since then, up to this version, counts as read too.
+    """
 
     version: Annotated[int, Field(ge=1, le=2**53)]
+    shown: Annotated[int, Field(ge=0, le=2**53)] | None = None
 
 
 def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: SignedIn) -> APIRouter:
@@ -96,8 +99,9 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
         """One job with the last 50 steps of its timeline."""
         job = await reading.job(member_tenant(member).query(), job_id, min_version)
         unread = await marks.unread(member.member.member_id, [job])
+        shown = await reading.said(job_id, job.version)  # before the timeline is read: it may hold more, never less
         page = await reading.timeline(job_id)
-        return tag(JobPage(job=partner_view(job), unread=unread[job_id], **vars(page)), job.version)
+        return tag(JobPage(job=partner_view(job), unread=unread[job_id], shown=shown, **vars(page)), job.version)
 
     @router.get("/jobs/{job_id}/timeline", responses=READ)
     async def timeline(job_id: UUID, member: Member, cursor: Cursor = None, limit: Steps = PAGE) -> Timeline:
@@ -116,7 +120,9 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
         """You have read the job as it was at this version."""
         job = await reading.job(member_tenant(member).query(), job_id, body.version)
         version = min(body.version, job.version)
-        await marks.mark(member.member.member_id, job_id, version, await reading.said(job_id, version))
+        there = await reading.said(job_id, version)
+        seen = there if body.shown is None else min(body.shown, there)
+        await marks.mark(member.member.member_id, job_id, version, seen)
         return Response(status_code=204)
 
     @router.get("/standing")

@@ -165,10 +165,13 @@ class Timeline(BaseModel):
 
 
 class JobPage(Timeline):
-    """A job with the newest page of its timeline."""
+    """A job with the newest page of its timeline. `unread` counts what is new to the reader; `shown` the messages and
+    comments that the timeline holds up to the job's version, which it may be behind for a moment.
+    """
 
     job: JobView
     unread: int
+    shown: int
 
 
 class MerchantJobPage(Timeline):
