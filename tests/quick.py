@@ -11,6 +11,8 @@ import pytest
 
 FIXTURES = {"servers": "live", "eyes": "browser"}
 """Whoever asks for one of these is such a test."""
+APPLICATIONS = ("World", "Public")
+"""A module that imports one of these builds a whole service with its pages for each test, or all five."""
 OTHERS = ("live", "browser", "chaos", "processes", "slow")
 """Everything else is quick."""
 FOLDERS = ("live", "browser", "chaos", "api", "flow", "simulation")
@@ -37,6 +39,8 @@ class Quick:
         for item in items:
             for fixture in FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
                 item.add_marker(FIXTURES[fixture])
+            if any(hasattr(getattr(item, "module", None), name) for name in APPLICATIONS):
+                item.add_marker("slow")
         if self._only:
             left_out = [item for item in items if not _is_quick(item)]
             config.hook.pytest_deselected(items=left_out)

@@ -18,6 +18,9 @@ from services.notifications.kinds import kind_of
 from shared.contracts.base import Locale
 from shared.i18n import environment
 
+pytestmark = pytest.mark.slow
+"""Each is quick, and there are more than a thousand of them."""
+
 TEMPLATES = Path(__file__).parents[2] / "services" / "notifications" / "templates"
 LINK = "https://desk.example/sign-in?token=abc&kind=x"
 UNSUBSCRIBE = "https://desk.example/unsubscribe?token=abc"
