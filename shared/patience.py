@@ -42,17 +42,13 @@ class Patience:
                 result = await work()
             except Exception as error:
                 fault = fault_of(error)
-                if not fault.is_waited_for:
-                    raise
-                self.waiting_since = self.waiting_since or monotonic()
-                self._metrics.retries.labels(self._group).inc()
-                level = log.error if fault is Fault.ENVIRONMENT else log.warning
-                text = f"{type(error).__name__}: {error}"
-                level("waiting", group=self._group, attempt=attempt, fault=fault.name.lower(), error=text)
-                await self._pause(self._backoff(attempt))
-                attempt += 1
-                if monotonic() > gave_back_at:
-                    raise Draining("Still waiting; fetching the batch again.") from error
+                if fault.is_waited_for:
+                    await self._wait(error, fault, attempt)
+                    attempt += 1
+                    if monotonic() > gave_back_at:
+                        raise Draining("Still waiting; fetching the batch again.") from error
+                    continue
+                raise
             else:
                 self.waiting_since = None
                 return result
@@ -70,6 +66,14 @@ class Patience:
         """Raises `Draining` when the partitions are leaving: for work that could go on for long."""
         if self._draining.is_set():
             raise Draining("The partitions are being taken away.")
+
+    async def _wait(self, error: Exception, fault: Fault, attempt: int) -> None:
+        self.waiting_since = self.waiting_since or monotonic()
+        self._metrics.retries.labels(self._group).inc()
+        level = log.error if fault is Fault.ENVIRONMENT else log.warning
+        text = f"{type(error).__name__}: {error}"
+        level("waiting", group=self._group, attempt=attempt, fault=fault.name.lower(), error=text)
+        await self._pause(self._backoff(attempt))
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
