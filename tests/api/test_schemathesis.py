@@ -40,6 +40,8 @@ NOT_OF_THE_FORM = {
     "query.currency/value_error": "a price is compared in its currency, so it comes with one",
     "empty": "a file without content",
     "unsupported_type": "the content of a file decides",
+    "version_mismatch": "what is replaced is not what the tag names",
+    "key_reused": "the key stands for something else",
     "link_invalid": "it is not the token of a mail",
 }
 """Refusals that a JSON schema cannot foresee, by code or by field and code: well-formed, and still not accepted."""

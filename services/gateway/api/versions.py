@@ -5,6 +5,7 @@ the replaced part was changed last (`shared.decisions.unless_overtaken`), so wha
 nobody.
 """
 
+import re
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Response
@@ -14,9 +15,12 @@ from services.gateway.api.answers import ASKED, READ, SIGNED_IN, Answers
 
 ViewT = TypeVar("ViewT")
 
-_TAG = r'^(\*|(W/)?"[0-9]{1,15}")$'
+_TAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
 _ETAG: dict[str, Any] = {"ETag": {"description": "The version, for `If-Match`.", "schema": {"type": "string"}}}
 _TAGGED: Answers = {200: {"headers": _ETAG}}
+
+NEVER = 2**53
+"""A version that nothing has, for a tag that is none of ours."""
 
 SHOWN: Answers = {**SIGNED_IN, **_TAGGED}
 SHOWN_ONE: Answers = {**READ, **_TAGGED}
@@ -49,13 +53,14 @@ async def tagging(response: Response) -> Tagging:
 async def expected_version(
     if_match: Annotated[
         str | None,
-        Header(pattern=_TAG, description="The `ETag` of what you saw. 412 when somebody has replaced it since."),
+        Header(max_length=200, description="The `ETag` of what you saw. 412 when somebody has replaced it since."),
     ] = None,
 ) -> int | None:
     """The version that was seen; None where the sender does not mind. A proxy that compresses makes a tag weak."""
-    if if_match is None or if_match == "*":
+    if if_match is None or if_match.strip() == "*":
         return None
-    return int(if_match.removeprefix("W/").strip('"'))
+    tag = _TAG.fullmatch(if_match.strip())
+    return int(tag[1]) if tag else NEVER
 
 
 Tag = Annotated[Tagging, Depends(tagging)]
