@@ -16,6 +16,8 @@ SPREADS = {
     "chaos/driver.py",
     "chaos/run.py",
     "chaos/world.py",  # what dies does so at some moment
+    "gateway/test_live_http.py",  # whoever reads slowly gets turns to do so
+    "live/test_catching_up.py",  # that nobody joins shows by waiting
 }
 """Files that let time pass, and why."""
 

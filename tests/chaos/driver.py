@@ -15,6 +15,7 @@ from shared.settings import Settings
 from shared.topics import REPLIES
 from tests.chaos.door import COMMANDS
 from tests.chaos.story import Sending
+from tests.patience import patience
 
 AT_ONCE = 100
 
@@ -36,7 +37,7 @@ class Driver:
         """Keep `ahead` commands waiting for an answer, so that whoever is killed is in the middle of full batches.
         `pause_at` gives the number of answers at which something is due to happen.
         """
-        async with httpx2.AsyncClient(verify=False, timeout=60) as client:
+        async with httpx2.AsyncClient(verify=False, timeout=patience(60)) as client:
             sendings = iter(story)
             while chunk := list(islice(sendings, AT_ONCE)):
                 while len(self.acked) > min(len(self.answered), pause_at()) + ahead:

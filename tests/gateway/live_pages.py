@@ -18,6 +18,7 @@ from shared.metrics import Metrics
 from shared.records import Received
 from shared.settings import Settings
 from tests.builders import MERCHANT_ID, PARTNER_ID, Raw, a_job, a_partner, an_event, received
+from tests.patience import patience
 
 TEAM = Listener(tenants=((MemberTenant(PARTNER_ID), 1),))
 MERCHANT = Listener(merchant_id=MERCHANT_ID)
@@ -107,7 +108,7 @@ async def page(
     replica: Replica, listener: Listener = TEAM, since: str | None = None, session: str = ""
 ) -> AsyncIterator[Page]:
     stream = Stream(listener, session)
-    async with asyncio.timeout(20), aclosing(replica.hub.listen(stream, since)) as chunks:
+    async with asyncio.timeout(patience(20)), aclosing(replica.hub.listen(stream, since)) as chunks:
         yield Page(chunks, stream)
 
 

@@ -25,6 +25,7 @@ from tests.fakes import MemoryLog, MemoryPublisher
 from tests.gateway.live_pages import TEAM, Log, Replica
 from tests.gateway.test_live import OPENED
 from tests.memory_mongo import MemoryDatabase
+from tests.patience import patience, until
 
 HOST = "127.0.0.1"
 SMALL = 4_096
@@ -60,9 +61,10 @@ class Gateway:
         return len(self.replica.hub._streams)
 
     async def until_open(self, count: int) -> None:
-        async with asyncio.timeout(20):
-            while self.open != count:
-                await asyncio.sleep(0.01)
+        async def are_open() -> bool:
+            return self.open == count
+
+        await until(are_open, what=f"{count} streams are open")
 
     async def say(self, count: int) -> None:
         self.log.say(*[OPENED] * count)
@@ -81,7 +83,7 @@ async def gateway() -> AsyncIterator[Gateway]:
     serving = asyncio.create_task(gateway.server.serve([gateway.listening]))
     yield gateway
     gateway.server.leave()
-    await asyncio.wait_for(serving, 20)
+    await asyncio.wait_for(serving, patience(20))
 
 
 @asynccontextmanager
@@ -95,7 +97,7 @@ async def connected(gateway: Gateway, path: str = "/events") -> AsyncIterator[tu
         await loop.sock_connect(client, (HOST, gateway.port))
         await loop.sock_sendall(client, f"GET {path} HTTP/1.1\r\nHost: gateway\r\n\r\n".encode())
         head = b""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(patience(20)):
             while b"\r\n\r\n" not in head or b"\n\n" not in head.partition(b"\r\n\r\n")[2]:
                 head += await loop.sock_recv(client, SMALL)
                 if path != "/events" and b"}" in head:
@@ -106,7 +108,7 @@ async def connected(gateway: Gateway, path: str = "/events") -> AsyncIterator[tu
 async def rest_of(client: socket.socket) -> bytes:
     """Until the server closes."""
     text = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(patience(20)):
         while part := await asyncio.get_running_loop().sock_recv(client, 65_536):
             text += part
     return text

@@ -47,6 +47,7 @@ from tests.builders import BY_MERCHANT, BY_PARTNER, BY_SYSTEM, JOB_ID, a_command
 from tests.fakes import Group, ManualClock, MemoryLog, MemoryPublisher
 from tests.flow.world import Quiet
 from tests.memory_mongo import MemoryDatabase
+from tests.patience import patience
 
 GRANTED, DENIED, PENDING = PlatformAnswer
 STORE = "https://kettle.example"
@@ -530,7 +531,7 @@ async def test_a_process_asks_for_several_jobs_at_once_and_for_each_job_in_order
         job_id = service.database[COLLECTION].documents[key]["job_id"]
         assert job_id not in under_way
         under_way.add(job_id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(patience(20)):
             await together.wait()
         asked.append(key)
         under_way.discard(job_id)

@@ -127,7 +127,7 @@ async def test_a_producer_that_is_wedged_behind_http_says_to_try_again_and_its_p
     monkeypatch.setattr(process_module, "WATCH_SECONDS", 0.05)
     left = asyncio.Event()
     async with _jobs_in_here(topics, left) as (process, client):
-        commander = Commander("tests", process._publisher, SystemClock(), Metrics("tests"), timeout=20.0)
+        commander = Commander("tests", process._publisher, SystemClock(), Metrics("tests"), timeout=patience(20))
         http = application("Commands")
 
         @http.post("/comments")
@@ -143,7 +143,7 @@ async def test_a_producer_that_is_wedged_behind_http_says_to_try_again_and_its_p
         assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "try_again")] * 2
         failures = (await client.get("/health/live")).json()["failures"]
         assert any("OutOfOrderSequenceNumber" in failure for failure in failures), failures
-        await asyncio.wait_for(left.wait(), 30)
+        await asyncio.wait_for(left.wait(), patience(30))
 
 
 def _lose_count(publisher: KafkaPublisher, topic: str) -> None:
@@ -173,7 +173,7 @@ async def test_a_topic_whose_partitions_become_more_stops_whoever_uses_it(
         await until(noticed, 60, "liveness is red")
         failures = (await client.get("/health/live")).json()["failures"]
         assert any("JOBWIRE_PARTITIONS says" in failure for failure in failures), failures
-        await asyncio.wait_for(left.wait(), 30)
+        await asyncio.wait_for(left.wait(), patience(30))
 
     late = KafkaPublisher(topics, "late")
     with pytest.raises(Wedged, match="JOBWIRE_PARTITIONS says"):

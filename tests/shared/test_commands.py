@@ -15,6 +15,7 @@ from shared.publisher import Outgoing
 from shared.topics import JOB_COMMANDS
 from tests.builders import BY_PARTNER, JOB_ID, a_command, a_job, an_event, received
 from tests.fakes import ManualClock, MemoryLog, MemoryPublisher
+from tests.patience import patience
 
 KEY = derived_id("a client's key")
 ANN, BEN = derived_id("ann"), derived_id("ben")
@@ -51,7 +52,9 @@ class Desk:
 
     def __init__(self) -> None:
         self.log = MemoryLog()
-        self.commander = Commander("tests", MemoryPublisher(self.log), ManualClock(), Metrics("tests"), timeout=60.0)
+        self.commander = Commander(
+            "tests", MemoryPublisher(self.log), ManualClock(), Metrics("tests"), timeout=patience(60)
+        )
 
     async def ask(self, digest: str | None) -> asyncio.Task:
         asked = len(self.log.records(JOB_COMMANDS.name))
