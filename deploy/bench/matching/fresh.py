@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from pydantic import SecretStr
 
 from deploy.bench.matching.live import matching
@@ -56,6 +58,7 @@ async def _measure(folder: Path, partners: int, standings: int) -> Fresh:
     async with LocalStack(folder / "stack", ports=ANY_PORTS, environ={}, mail=False) as endpoints:
         settings = _settings(endpoints)
         await provision(settings)
+        await _keep_all(settings)
         publisher = KafkaPublisher(settings, "jobwire-bench")
         await publisher.start()
         try:
@@ -78,6 +81,16 @@ def _settings(endpoints: Endpoints) -> Settings:
         namespace="bench-fresh",
         partitions=LOCAL_PARTITIONS,
     )
+
+
+async def _keep_all(settings: Settings) -> None:
+    """Nothing is compacted while this runs, or there would soon be nothing left to read."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    config = STANDINGS.config | {"min.compaction.lag.ms": str(7 * 24 * 3600 * 1000)}
+    name = settings.named(STANDINGS.name)
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, config)])
+    await admin.close()
 
 
 def _market(partners: int, standings: int) -> Iterator[Outgoing]:
@@ -109,10 +122,10 @@ async def _bare(settings: Settings) -> tuple[int, float]:
         names = [settings.named(topic.name) for topic in (PARTNERS, STANDINGS)]
         partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]
         consumer.assign(partitions)
-        left, began = sum((await consumer.end_offsets(partitions)).values()), perf_counter()
-        records = left
-        while left:
-            left -= sum(len(fetched) for fetched in (await consumer.getmany(timeout_ms=1_000)).values())
+        ends, began, records = await consumer.end_offsets(partitions), perf_counter(), 0
+        for partition, end in ends.items():
+            while await consumer.position(partition) < end:
+                records += sum(len(fetched) for fetched in (await consumer.getmany(timeout_ms=1_000)).values())
         return records, perf_counter() - began
     finally:
         await consumer.stop()
