@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up once test quick check format chaos bench bench-inbox bench-matching simulate messages requirements clean
+.PHONY: help setup demo up once test quick check format chaos bench bench-inbox bench-matching bench-live bench-memory simulate messages requirements clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,12 @@ bench-inbox: $(READY) ## lists and searches in 100,000 jobs, as ratios to the ba
 
 bench-matching: $(READY) ## 100,000 partners: memory, selections, changes and live requests (about five minutes)
 	@$(BIN)/python -m deploy.bench.matching
+
+bench-live: $(READY) ## a live event with 5,000 listeners, beside a walk over all of them (about ten minutes)
+	@$(BIN)/python -m deploy.bench.live
+
+bench-memory: $(READY) ## each service's memory under a backlog of 200,000 commands (long)
+	@$(BIN)/python -m deploy.bench.memory
 
 simulate: $(READY) ## a made-up market under ours and simpler ways to match, with plots in .jobwire/simulation
 	@$(BIN)/python -m deploy.simulation --seeds 101-106 --processes 2 --out .jobwire/simulation
