@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.settings import Settings
-from shared.topics import DEAD_LETTERS_CONFIG, SERVICES, TOPICS, WrongPartitions, dead_letters_of
+from shared.topics import SERVICES, TOPICS, WrongPartitions, dead_letters_config, dead_letters_of
 
 _SET_FOR_THE_TOPIC = 1
 """Where a setting comes from, in Kafka's protocol: the topic itself, and no default."""
@@ -23,7 +23,8 @@ async def provision(settings: Settings) -> list[str]:
     """
     safety = {"min.insync.replicas": "2"} if settings.replication >= 3 else {}
     wanted = {settings.named(topic.name): topic.config for topic in TOPICS}
-    wanted |= {settings.named(dead_letters_of(service)): DEAD_LETTERS_CONFIG for service in SERVICES}
+    letters = dead_letters_config(settings.dead_letters_kept)
+    wanted |= {settings.named(dead_letters_of(service)): letters for service in SERVICES}
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
     await admin.start()
     try:

@@ -1,5 +1,7 @@
 """Settings, from the environment. One class for what all services share; a service with more inherits from it."""
 
+from datetime import timedelta
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -105,6 +107,12 @@ class Settings(BaseSettings):
     """So long after a mail has ended its text, names and addresses are kept."""
     mail_digest_days: int = Field(365, ge=1)
     """So long its bare id, which keeps the same mail from being sent twice; and what nobody knows the end of."""
+    dead_letter_days: int = Field(365, ge=0)
+    """How long a record that could not be used waits for somebody to look at it, people's words and all; 0: for ever."""
+
+    @property
+    def dead_letters_kept(self) -> timedelta | None:
+        return timedelta(days=self.dead_letter_days) if self.dead_letter_days else None
 
     def named(self, name: str) -> str:
         """A topic's or group's name on the broker."""

@@ -211,8 +211,10 @@ def dead_letters_of(service: str) -> str:
     return f"dead-letters.{service}"
 
 
-DEAD_LETTERS_CONFIG = {
-    "cleanup.policy": "delete",
-    "retention.ms": "-1",
-    "max.message.bytes": str(2 * MIB),
-}
+def dead_letters_config(kept: timedelta | None) -> dict[str, str]:
+    """Kafka's settings of a topic of dead letters; with None they are kept for ever."""
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1" if kept is None else str(_milliseconds(kept)),
+        "max.message.bytes": str(2 * MIB),
+    }

@@ -12,7 +12,7 @@ from shared.contracts.jobs import CreateJob, SendMessage, job_id_of
 from shared.contracts.requests import Merchant, RequestDetails, RequestKind, merchant_id_of
 from shared.publisher import KafkaPublisher, Outgoing, outgoing
 from shared.settings import Settings
-from shared.topics import DEAD_LETTERS_CONFIG, JOB_COMMANDS, JOB_EVENTS, REPLIES, dead_letters_of
+from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES, dead_letters_config, dead_letters_of
 
 _AT_ONCE = 2_000
 _TEXT = (
@@ -48,7 +48,7 @@ def create_job(partner_id: UUID) -> tuple[UUID, Outgoing]:
 async def lay_down(settings: Settings, records: list[Outgoing]) -> None:
     """Make the topics that the jobs service needs in this namespace, and fill its door."""
     configs = {settings.named(topic.name): topic.config for topic in (JOB_COMMANDS, JOB_EVENTS, REPLIES)}
-    configs[settings.named(dead_letters_of("jobs"))] = DEAD_LETTERS_CONFIG
+    configs[settings.named(dead_letters_of("jobs"))] = dead_letters_config(None)
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
     await admin.start()
     try:

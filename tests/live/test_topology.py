@@ -1,12 +1,13 @@
 """The running broker and the table say the same."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from shared.topics import DEAD_LETTERS_CONFIG, SERVICES, TOPICS, dead_letters_of
+from shared.topics import SERVICES, TOPICS, dead_letters_config, dead_letters_of
 from tests.live.conftest import Jobwire
 from tests.live.log import put, until
 from tests.live.traffic import GOOD
@@ -18,7 +19,7 @@ GROUPS = {
     if not group.endswith("*")
 }
 CONFIGS = {topic.name: topic.config for topic in TOPICS} | {
-    dead_letters_of(name): DEAD_LETTERS_CONFIG for name in SERVICES
+    dead_letters_of(name): dead_letters_config(timedelta(days=365)) for name in SERVICES
 }
 
 
