@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     mail_digest_days: int = Field(365, ge=1)
     """So long its bare id, which keeps the same mail from being sent twice; and what nobody knows the end of."""
     dead_letter_days: int = Field(365, ge=0)
-    """How long a record that could not be used waits for somebody to look at it, people's words and all; 0: for ever."""
+    """How long a record that could not be used is kept, people's words and all; 0: for ever."""
 
     @property
     def dead_letters_kept(self) -> timedelta | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.contracts.base import address_key
 from shared.contracts.partners import Partner
+from shared.documents import read
 from shared.mongo import IGNORING_CASE, Database
 
 COLLECTION = "partners"
@@ -25,7 +26,7 @@ class Teams:
         """The partners in whose teams this address is, or to which it is invited, in a stable order."""
         named = {"state.members.email": address_key(email)}
         found = self._partners.find(named, {"state": 1}, collation=IGNORING_CASE).sort("_id", 1)
-        partners = [Partner.model_validate(document["state"]) async for document in found]
+        partners = [read(Partner, document["state"], document["_id"]) async for document in found]
         return [partner for partner in partners if partner.member_at(email) is not None]
 
     async def has_slug(self, slug: str, *, besides: UUID) -> bool:

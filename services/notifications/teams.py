@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.contracts.partners import Partner
+from shared.documents import read
 from shared.failures import Invalid, Transient
 from shared.mongo import Database
 from shared.projection import Projection, Write, newer
@@ -54,4 +55,4 @@ class Teams:
 
 
 def _partner(document: dict[str, Any]) -> Partner:
-    return Partner.model_validate(document["partner"])
+    return read(Partner, document["partner"], document["_id"])

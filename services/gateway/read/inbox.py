@@ -1,6 +1,6 @@
 """Lists of jobs: filtered, sorted, counted, searched, in pages that stay in place while jobs move."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from services.gateway.read.tenants import MemberTenant, Query
 from shared.clock import Clock
 from shared.contracts.jobs import Job, Status
 from shared.contracts.requests import RequestKind
+from shared.documents import read, readable
 from shared.http import field_problem
 from shared.mongo import Database, Document, aggregated
 
@@ -88,7 +89,7 @@ class Inbox:
         documents = await self._ordered(query, name, way, after, limit + 1)
         more = documents[limit - 1] if len(documents) > limit else None
         next_cursor = cursor_of(sort.value, more[name], more["_id"]) if more else None
-        return Page([job_of(document) for document in documents[:limit]], next_cursor)
+        return Page(jobs_of(documents[:limit]), next_cursor)
 
     async def found(self, tenant: MemberTenant, q: str, wanted: Wanted, cursor: str | None, limit: int) -> Page:
         """The tenant's jobs in which these words stand, newest first."""
@@ -133,10 +134,10 @@ class Inbox:
             place = after if part == "moved" else None
             documents = resting + await self._ordered(since, "last_activity_at", 1, place, limit + 1 - len(resting))
         if len(documents) <= limit:
-            return Page([job_of(document) for document in documents], None)
+            return Page(jobs_of(documents), None)
         last, part = documents[limit - 1], "resting" if limit <= len(resting) else "moved"
         next_cursor = cursor_of(Sort.ACTIVITY.value, as_of, part, last["last_activity_at"], last["_id"])
-        return Page([job_of(document) for document in documents[:limit]], next_cursor)
+        return Page(jobs_of(documents[:limit]), next_cursor)
 
     async def _ordered(
         self, query: Query, name: str, way: int, after: Place | None, limit: int
@@ -149,7 +150,12 @@ class Inbox:
 
 
 def job_of(document: dict[str, Any]) -> Job:
-    return Job.model_validate(document["job"])
+    return read(Job, document["job"], document["_id"])
+
+
+def jobs_of(documents: Iterable[dict[str, Any]]) -> list[Job]:
+    """Those that this release can read."""
+    return list(readable(Job, ((document["_id"], document["job"]) for document in documents)))
 
 
 def _unanswered() -> Query:

@@ -11,7 +11,7 @@ from services.gateway.api.views import MERCHANT_SEES, PARTNER_NEVER_SEES, TALK, 
 from services.gateway.read.cursors import bad_cursor, cursor_of, place_of, words_of
 from services.gateway.read.deliveries import DELIVERIES, Delivery, delivery
 from services.gateway.read.explanations import ALTERNATIVES, EXPLANATIONS, Explanation, explanation
-from services.gateway.read.inbox import behind, job_of
+from services.gateway.read.inbox import behind, job_of, jobs_of
 from services.gateway.read.projections import JOBS, LEADS, PARTNERS, REQUESTS, STANDINGS, TIMELINE
 from services.gateway.read.tenants import Query
 from shared.contracts.base import ActorKind
@@ -20,6 +20,7 @@ from shared.contracts.leads import Lead
 from shared.contracts.matching import StandingChanged
 from shared.contracts.partners import Partner
 from shared.contracts.requests import Request
+from shared.documents import read, readable
 from shared.http import Problem
 from shared.mongo import Collection, Database
 
@@ -103,7 +104,7 @@ class Reading:
         document = await self._standings.find_one({"_id": partner_id})
         if document is None:
             return StandingChanged.newcomers(partner_id)
-        return StandingChanged.model_validate(document["standing"])
+        return read(StandingChanged, document["standing"], partner_id)
 
     async def partner(self, partner_id: UUID, min_version: int = 0) -> Partner:
         """One partner, at `min_version` or later. Raises `Problem` as `job` does."""
@@ -111,27 +112,30 @@ class Reading:
 
     async def partners(self, partner_ids: Sequence[UUID]) -> dict[UUID, Partner]:
         cursor = self._partners.find({"_id": {"$in": list(partner_ids)}})
-        return {document["_id"]: _partner(document) async for document in cursor}
+        documents = [(document["_id"], document["partner"]) async for document in cursor]
+        return {partner.partner_id: partner for partner in readable(Partner, documents)}
 
     async def request(self, merchant_id: UUID, request_id: UUID) -> Request:
         """One request of the merchant. Raises `Problem` 404."""
         found = await _at_version(self._requests, {"_id": request_id, "merchant_id": merchant_id}, 0, "request")
-        return Request.model_validate(found["request"])
+        return read(Request, found["request"], request_id)
 
     async def requests(self, merchant_id: UUID, cursor: str | None) -> RequestsPage:
         """The merchant's requests, newest first."""
         documents, next_cursor = await _page(self._requests, {"merchant_id": merchant_id}, "submitted_at", cursor)
-        return RequestsPage([Request.model_validate(document["request"]) for document in documents], next_cursor)
+        found = readable(Request, ((document["_id"], document["request"]) for document in documents))
+        return RequestsPage(list(found), next_cursor)
 
     async def leads(self, partner_id: UUID, cursor: str | None) -> LeadsPage:
         """The partner's leads, newest first."""
         documents, next_cursor = await _page(self._leads, {"partner_id": partner_id}, "delivered_at", cursor)
-        return LeadsPage([Lead.model_validate(document["lead"]) for document in documents], next_cursor)
+        found = readable(Lead, ((document["_id"], document["lead"]) for document in documents))
+        return LeadsPage(list(found), next_cursor)
 
     async def lead(self, partner_id: UUID, lead_id: UUID) -> Lead:
         """One lead of the partner. Raises `Problem` 404."""
         found = await _at_version(self._leads, {"_id": lead_id, "partner_id": partner_id}, 0, "lead")
-        return Lead.model_validate(found["lead"])
+        return read(Lead, found["lead"], lead_id)
 
     async def explanations(self, tenant: Query, sought: Query, cursor: str | None) -> ExplanationsPage:
         """Why matching has asked the tenant, or has not, newest first."""
@@ -154,7 +158,7 @@ class Reading:
     async def jobs_of_requests(self, tenant: Query, request_ids: Sequence[UUID]) -> list[Job]:
         """The tenant's jobs that came of these requests, the oldest first."""
         mine = {"$and": [tenant, {"request_id": {"$in": list(request_ids)}}]}
-        return [job_of(document) async for document in self._jobs.find(mine).sort("created_at", 1)]
+        return jobs_of([document async for document in self._jobs.find(mine).sort("created_at", 1)])
 
     async def knows(self, tenant: Query, partner_id: UUID) -> bool:
         """Whether the tenant has a job with this partner."""
@@ -204,4 +208,4 @@ def _version_of(cursor: str) -> int:
 
 
 def _partner(document: dict[str, Any]) -> Partner:
-    return Partner.model_validate(document["partner"])
+    return read(Partner, document["partner"], document["_id"])

@@ -19,6 +19,7 @@ from services.gateway.read.search_index import (
     passages_of_request,
 )
 from shared.contracts.jobs import Job
+from shared.documents import readable
 from shared.mongo import Database
 from shared.tokens import COMMENT, Kind, Span, Term, deletions, fold, is_near, pairs_of, spans, terms_of
 
@@ -104,7 +105,8 @@ class Search:
         """The candidates that hold what tokens cannot tell. One that the job list does not know yet is left out."""
         mine = {"_id": {"$in": [job_id for _, job_id in candidates]}, "partner_id": partner_id}
         found = self._jobs.find(mine, {"job": 1})
-        jobs = {document["_id"]: Job.model_validate(document["job"]) async for document in found}
+        documents = [(document["_id"], document["job"]) async for document in found]
+        jobs = {job.job_id: job for job in readable(Job, documents)}
         texts = await self._texts(jobs, terms)
         return [
             Hit(jobs[job_id], created_at, _places(texts[job_id], terms))
