@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -232,12 +231,8 @@ class Fold(Generic[StateT]):
             if outcome.code == NOT_FOUND:
                 self.aside.append(Dead(received.raw, "unknown-aggregate", outcome.reason))
             self.answers.append((received, outcome))
-        self._log = self._log.moved([one.raw for one in commands], self._evicted())
+        self._log = self._log.moved(commands, forgets=len(self._stored.outcomes) + len(self.fresh) > RING)
         return self
-
-    def _evicted(self) -> Iterable[Outcome]:
-        """What leaves the ring for what is fresh."""
-        return islice(self._stored.outcomes.values(), max(len(self._stored.outcomes) + len(self.fresh) - RING, 0))
 
     def _decide(self, received: Received) -> Outcome:
         record, at = received.record, received.at
@@ -263,7 +258,7 @@ class Fold(Generic[StateT]):
                     traceparent=record.traceparent,
                 )
             )
-        return Outcome(record.id, version=self.version, digest=record.digest, offset=received.raw.offset)
+        return Outcome(record.id, version=self.version, digest=record.digest)
 
     def _evolved(self, state: StateT | None, fact: Message, at: datetime) -> StateT:
         return self._aggregate.evolve(state, fact, self.id, at).model_copy(update={"version": self.version})
@@ -278,8 +273,7 @@ class Fold(Generic[StateT]):
         return size > before and size + facts + ENVELOPE_BYTES > MAX_RECORD_BYTES
 
     def _refused(self, received: Received, code: str, reason: str) -> Outcome:
-        command = received.record
-        return Outcome(command.id, code=code, reason=reason, digest=command.digest, offset=received.raw.offset)
+        return Outcome(received.record.id, code=code, reason=reason, digest=received.record.digest)
 
     def _stored_again(self) -> list[Entry]:
         """The outbox entries of commands that came again: the crash they survived may have been before their

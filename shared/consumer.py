@@ -185,6 +185,9 @@ class Consumer:
         """
         topics = {named(name): topic for name, topic in self.topics.items()}
         waiting, result = set(parked), Sorted()
+        fetched_from: dict[tuple[str, int], int] = {}
+        for raw in records:
+            fetched_from.setdefault((raw.topic, raw.partition), raw.offset)
         for topic_name, same_topic in _by_topic(records):
             decoded = topics[topic_name].codec.decode_all([record.value for record in same_topic])
             for raw, record in zip(same_topic, decoded, strict=True):
@@ -192,7 +195,9 @@ class Consumer:
                     result.aside.append(_behind(raw))
                     continue
                 try:
-                    received = Received(_checked(raw, record), _time_of(raw), raw)
+                    received = Received(
+                        _checked(raw, record), _time_of(raw), raw, fetched_from[raw.topic, raw.partition]
+                    )
                 except Unreadable as unreadable:
                     result.aside.append(Parked(raw, unreadable.reason, unreadable.detail))
                     if not self._everyone:

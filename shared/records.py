@@ -40,11 +40,19 @@ def header_of(raw: RawRecord, wanted: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A parsed record and where it stood. `at` is the log's time, the only clock that rules may use."""
+    """A parsed record and where it stood. `at` is the log's time, the only clock that rules may use. `fetched_from` is
+    the offset of the first record of its partition that was fetched with it: all before that were handled to their end.
+    """
 
     record: Any
     at: datetime
     raw: RawRecord
+    fetched_from: int | None = None
+
+    @property
+    def since(self) -> int:
+        """`fetched_from`, or where it stands itself if it came alone."""
+        return self.raw.offset if self.fetched_from is None else self.fetched_from
 
     @property
     def replayed(self) -> bool:

@@ -1,6 +1,6 @@
 """Where aggregates live: one document each, changed by compare-and-set only."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError
 from shared.contracts.base import Snapshot
 from shared.documents import why_unreadable
 from shared.mongo import Collection, Document
-from shared.records import RawRecord
+from shared.records import RawRecord, Received
 
 StateT = TypeVar("StateT", bound=Snapshot)
 
@@ -26,7 +26,7 @@ _DUPLICATE_KEY = 11000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a command: applied at `version`, or rejected with `code` and `reason`. `digest` is the command's,
-    if it had one; `offset` where it stood in its partition.
+    if it had one.
     """
 
     command_id: UUID
@@ -34,12 +34,9 @@ class Outcome:
     code: str = ""
     reason: str = ""
     digest: str | None = None
-    offset: int | None = None
 
     def document(self) -> Document:
         document: Document = {"id": self.command_id.bytes}
-        if self.offset is not None:
-            document["offset"] = self.offset
         if self.version is not None:
             document["version"] = self.version
         else:
@@ -56,7 +53,6 @@ class Outcome:
             document.get("code", ""),
             document.get("reason", ""),
             document.get("digest"),
-            document.get("offset"),
         )
 
     def answers(self, digest: str | None) -> bool:
@@ -116,9 +112,9 @@ class Entry:
 class LogPosition:
     """Where in its partition of the command topic an aggregate stands.
 
-    Commands are folded up to `offset`; the outcomes of those up to `floor` have left the ring. What is read again from
-    there was decided once and is not decided anew. `time` is the latest log time folded, in ms: a topic that was made
-    anew (restored from a backup, say) begins again at offset 0, but its clock goes on.
+    Commands up to `floor` were handled to their end, and some of their outcomes have left the ring: what is read again
+    from there is not decided anew. `offset` and `time` (ms) are the highest folded: a topic that was made anew
+    (restored from a backup, say) begins again at offset 0, but its clock goes on.
     """
 
     floor: int = -1
@@ -133,18 +129,15 @@ class LogPosition:
         """Whether it was said in another log than this record stands in."""
         return raw.offset <= self.offset and raw.timestamp > self.time
 
-    def moved(self, batch: Sequence[RawRecord], evicted: Iterable[Outcome]) -> "LogPosition":
-        """The position after this batch, whose outcomes push others out of the ring.
-
-        The floor stays below the batch: of one that comes again after a crash, whatever is not in the ring (a record
-        that broke its handler) must be met again.
+    def moved(self, batch: Sequence[Received], *, forgets: bool) -> "LogPosition":
+        """The position after this batch. Where the ring forgets for it, the floor moves to where the batch was fetched
+        from, and not into it: should it come again, what broke its handler must be met again.
         """
-        offsets = [one.offset for one in evicted if one.offset is not None and one.offset <= self.offset]
-        below = min(raw.offset for raw in batch) - 1
+        below = min(received.since for received in batch) - 1
         return LogPosition(
-            floor=max(self.floor, min(max(offsets, default=-1), below)),
-            offset=max(self.offset, *(raw.offset for raw in batch)),
-            time=max(self.time, *(raw.timestamp for raw in batch)),
+            floor=max(self.floor, below) if forgets else self.floor,
+            offset=max(self.offset, *(received.raw.offset for received in batch)),
+            time=max(self.time, *(received.raw.timestamp for received in batch)),
         )
 
 
