@@ -207,7 +207,7 @@ class Fold(Generic[StateT]):
         self.forgotten = 0
         self._log = stored.log
         self._events: list[Entry] = []
-        self._repeated: set[UUID] = set()
+        self._repeated: dict[UUID, Outcome] = {}
 
     def over(self, commands: Sequence[Received]) -> "Fold[StateT]":
         if self._stored.unreadable:
@@ -227,12 +227,20 @@ class Fold(Generic[StateT]):
             elif not outcome.answers(received.record.digest):
                 outcome = _key_reused(command_id)
             elif command_id not in self.fresh:
-                self._repeated.add(command_id)
+                self._repeated[command_id] = outcome
             if outcome.code == NOT_FOUND:
                 self.aside.append(Dead(received.raw, "unknown-aggregate", outcome.reason))
             self.answers.append((received, outcome))
-        self._log = self._log.moved(commands, forgets=len(self._stored.outcomes) + len(self.fresh) > RING)
+        self._log = self._log.moved(commands, forgets=self._stored.entries + len(self._remembered()) > RING)
         return self
+
+    def _remembered(self) -> list[Outcome]:
+        """What goes into the ring: where it pushes others out, also the outcomes that this batch was answered from. It
+        may come again, and must then be met as it was.
+        """
+        fresh = list(self.fresh.values())
+        pushes_out = self._stored.entries + len(fresh) > RING
+        return [*(self._repeated.values() if pushes_out else ()), *fresh]
 
     def _decide(self, received: Received) -> Outcome:
         record, at = received.record, received.at
@@ -298,7 +306,7 @@ class Fold(Generic[StateT]):
             had_state=self._stored.state is not None,
             state=self.state,
             version=self.version,
-            outcomes=tuple(self.fresh.values()),
+            outcomes=tuple(self._remembered()),
             outbox=tuple(self.to_publish()),
             indexed=self._aggregate.beside(self.state),
             log=self._log,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from shared.store import RING, Change, Stored
+from shared.store import RING, Change, Outcome, Stored
 
 
 class MemoryAggregateStore:
@@ -16,6 +16,7 @@ class MemoryAggregateStore:
 
     def __init__(self) -> None:
         self._stored: dict[UUID, Stored[Any]] = {}
+        self._rings: dict[UUID, list[Outcome]] = {}
 
     async def load(self, ids: Sequence[UUID]) -> dict[UUID, Stored[Any]]:
         return {one: self._stored[one] for one in ids if one in self._stored}
@@ -27,7 +28,8 @@ class MemoryAggregateStore:
         before = self._stored.get(change.id) or Stored(change.id)
         if before.revision != change.revision:
             return False
-        remembered = [*before.outcomes.values(), *change.outcomes][-RING:]
+        remembered = [*self._rings.get(change.id, ()), *change.outcomes][-RING:]
+        self._rings[change.id] = remembered
         self._stored[change.id] = Stored(
             id=change.id,
             state=change.state,
@@ -36,5 +38,6 @@ class MemoryAggregateStore:
             outcomes={outcome.command_id: outcome for outcome in remembered},
             outbox=change.outbox,
             log=change.log,
+            entries=len(remembered),
         )
         return True

@@ -18,7 +18,9 @@ from shared.records import RawRecord, Received
 StateT = TypeVar("StateT", bound=Snapshot)
 
 RING = 256
-"""How many commands a document remembers. At least a batch, or a redelivered batch could be applied twice."""
+"""How many commands a document remembers. At least a batch, or a redelivered batch could be applied twice; of a command
+that was met again, the newest entry counts.
+"""
 
 _DUPLICATE_KEY = 11000
 
@@ -147,8 +149,9 @@ _IDS = ("id", "causationid", "correlationid")
 
 @dataclass(frozen=True)
 class Stored(Generic[StateT]):
-    """An aggregate as it was read. `revision` counts writes; 0 means that it is not there yet. `unreadable` says what
-    this release cannot read of it, if so; then nothing else is known.
+    """An aggregate as it was read. `revision` counts writes; 0 means that it is not there yet. `entries` counts what its
+    ring holds, of which some may be of one command. `unreadable` says what this release cannot read of it, if so; then
+    nothing else is known.
     """
 
     id: UUID
@@ -158,6 +161,7 @@ class Stored(Generic[StateT]):
     outcomes: Mapping[UUID, Outcome] = field(default_factory=dict)
     outbox: tuple[Entry, ...] = ()
     log: LogPosition = LogPosition()
+    entries: int = 0
     unreadable: str = ""
 
 
@@ -222,6 +226,7 @@ class MongoAggregateStore(Generic[StateT]):
             outcomes=Remembered(document["applied"]),
             outbox=tuple(Entry.of(entry) for entry in document["outbox"]),
             log=LogPosition.of(document.get("log")),
+            entries=len(document["applied"]),
         )
 
 

@@ -228,6 +228,18 @@ async def test_a_command_that_was_sent_again_long_after_is_not_decided_anew_when
     assert (await world.store.load([tab(0)]))[tab(0)].version == before == len(commands) - 1
 
 
+async def test_a_batch_does_not_forget_what_it_was_answered_from() -> None:
+    """A command that comes a second time, among as many others as push its outcome out of the ring; and then a crash
+    before the commit.
+    """
+    world, commands = World([]), puts(255)
+    log = again(world, [*commands, *(a_command(Put(amounts=(0,)), tab(0)) for _ in range(100)), commands[1]])
+    await fed(world, log[:256])
+    for _ in range(2):
+        await loop_of(world)([replace(one, fetched_from=256) for one in log[256:]])
+    assert (await world.store.load([tab(0)]))[tab(0)].version == 356
+
+
 async def test_an_aggregate_whose_ring_has_forgotten_nothing_decides_whatever_it_has_not_met() -> None:
     """An operator may let a group pass over records, and come back to them."""
     world = World([])

@@ -95,6 +95,7 @@ class AStore:
                 outcomes={one.command_id: one for one in change.outcomes},
                 outbox=change.outbox,
                 log=change.log,
+                entries=2,
             )
         }
 
