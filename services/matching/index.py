@@ -210,9 +210,11 @@ class Slice:
         self._derive(rows)
 
     def count(self, number: int, sign: int) -> None:
-        """Take what is known of a partner's answers into the means of everybody, or out of them before it changes."""
+        """Take what is known of a partner's answers into the means of everybody, or out of them before it changes.
+        Before anybody has asked there are no means: they are made for the first day that is asked about.
+        """
         row = self.row_of(number)
-        if row is not None:
+        if row is not None and self._day:
             self._counts += sign * self._counted(np.array([row]))[:, 0]
 
     def mean(self, sort: int) -> float:
