@@ -5,9 +5,10 @@ The newest is the one with the highest version, not the last: a process that was
 state behind a newer one.
 """
 
+import gc
 import re
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from pydantic import BaseModel, ValidationError
@@ -97,6 +98,16 @@ class Reading:
             for records in (await self._client.getmany(timeout_ms=1_000)).values():
                 newest.take(records)
         return newest
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Parsed records leave no cycles. Looking for them among all that is held meanwhile took longer than parsing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @asynccontextmanager

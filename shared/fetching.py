@@ -24,7 +24,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage as BatchMessage
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 
-from shared.catching_up import reading
+from shared.catching_up import reading, without_collecting
 from shared.consumer import Consumer
 from shared.failures import Draining
 from shared.logs import get_logger
@@ -188,7 +188,8 @@ class Subscription(ConsumerRebalanceListener):
     async def start(self, metrics: Metrics) -> None:
         """Begin to fetch. What every replica reads of compacted topics from their beginning is caught up before."""
         whole = self.everyone and all(topic.compacted for topic in self.consumer.topics.values())
-        ends = await self._catch_up(metrics) if whole else {}
+        with without_collecting():
+            ends = await self._catch_up(metrics) if whole else {}
         await self.subscriber.start()
         for partition, end in ends.items():
             self._client.seek(partition, end)  # type: ignore[union-attr]  # it has started
