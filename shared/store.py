@@ -149,8 +149,8 @@ _IDS = ("id", "causationid", "correlationid")
 
 @dataclass(frozen=True)
 class Stored(Generic[StateT]):
-    """An aggregate as it was read. `revision` counts writes; 0 means that it is not there yet. `entries` counts those of
-    its ring, of which some may be of one command. `unreadable` says what this release cannot read of it, if so: then
+    """An aggregate as it was read. `revision` counts writes; 0 means that it is not there yet. `entries` counts what
+    stands in its ring, of which some may be of one command. `unreadable` says what this release cannot read of it, if so: then
     nothing else is known.
     """
 
