@@ -151,8 +151,8 @@ _IDS = ("id", "causationid", "correlationid")
 class Stored(Generic[StateT]):
     """An aggregate as it was read.
 
-    `revision` counts writes; 0 means that it is not there yet. `entries` counts what stands in its ring, where a command
-    may stand twice. `unreadable` says what this release cannot read of it, if so: then nothing else is known.
+    `revision` counts writes; 0 means that it is not there yet. `entries` counts what stands in its ring, where one
+    command may stand twice. `unreadable` says what this release cannot read of it, if so: then nothing else is known.
     """
 
     id: UUID
