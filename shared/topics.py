@@ -141,6 +141,7 @@ PARTNERS = Topic(
         "matching.partners*",
         "notifications.partners",
         "gateway.partners",
+        "gateway.partners-log",
         "gateway.live*",
         "leads.partners",
     ),

@@ -9,6 +9,7 @@ from services.gateway.choices import Choices
 from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.partner import decide, evolve
+from services.gateway.partners_log import PartnersLog
 from services.gateway.read.inbox import Inbox
 from services.gateway.read.models import read_models
 from services.gateway.read.reading import Reading
@@ -25,13 +26,7 @@ from shared.settings import Settings
 from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES
 
 PARTNER = Aggregate(
-    name="partner",
-    commands=PARTNER_COMMANDS,
-    events=PARTNERS,
-    state=Partner,
-    creates=(RegisterPartner,),
-    decide=decide,
-    evolve=evolve,
+    "partner", PARTNER_COMMANDS, PARTNERS, Partner, creates=(RegisterPartner,), decide=decide, evolve=evolve
 )
 
 
@@ -43,6 +38,7 @@ def build(service: Service) -> FastAPI:
     database, clock, settings = service.database, service.clock, service.settings
     service.owns(PARTNER)
     read_models(service)
+    service.hears("gateway.partners-log", [PARTNERS], PartnersLog(database, service.publisher, clock))
     service.inspects("gateway.unreadable-replies", [REPLIES])
     hub = Hub(service.metrics, service.stopping, settings)
     service.follows("gateway.live", [JOB_EVENTS, PARTNERS], hub.on_news, hub.begin)
