@@ -10,7 +10,7 @@ from deploy.market import load_partners
 from services.jobs.job import evolve
 from services.leads.lead import evolve as evolve_lead
 from shared.commands import command
-from shared.contracts.base import SYSTEM, Actor, ActorKind, Message, Record, derived_id
+from shared.contracts.base import SYSTEM, Actor, ActorKind, Event, Message, Record, Snapshot, derived_id
 from shared.contracts.choices import MailChoiceChanged, MailKind, choice_id_of
 from shared.contracts.jobs import JobCreated, OpenJob, job_id_of
 from shared.contracts.leads import CreateLead, LeadDelivered, lead_id_of
@@ -135,7 +135,7 @@ def _a_request() -> Good:
     )
     facts = (RequestSubmitted(details=about), RequestConfirmed())
     return Good(
-        [an_event(fact, request, subject=request.request_id) for fact in facts],
+        [_happened(fact, request, subject=request.request_id) for fact in facts],
         {
             "matching.requests": _document("matching", "matchs", {"_id": request.request_id}),
             "notifications.requests": _document("notifications", "mails", {"to": about.merchant.email}),
@@ -155,7 +155,7 @@ def _a_match() -> Good:
         started_at=datetime.now(UTC),
         version=1,
     )
-    event = an_event(RequestMatched(details=about, wave=1, selections=(selection,)), match, subject=match.request_id)
+    event = _happened(RequestMatched(details=about, wave=1, selections=(selection,)), match, subject=match.request_id)
     job_id = job_id_of(match.request_id, KNOWN_PARTNER)
     return Good([event], {"jobs.matches": _document("jobs", "jobs", {"_id": job_id})})
 
@@ -172,13 +172,18 @@ def _a_lead_event() -> Good:
     lead_id = lead_id_of(request_id, KNOWN_PARTNER)
     lead = evolve_lead(None, fact, lead_id, datetime.now(UTC)).model_copy(update={"version": 1})
     return Good(
-        [an_event(fact, lead, subject=lead_id)],
+        [_happened(fact, lead, subject=lead_id)],
         {
             "matching.leads": _document("matching", "job_outcomes", {"_id": lead_id}),
             "notifications.leads": _document("notifications", "mails", {"about": lead_id}),
             "gateway.leads": _document("gateway", "lead_view", {"_id": lead_id}),
         },
     )
+
+
+def _happened(fact: Message, snapshot: Snapshot, *, subject: UUID) -> Event[Any, Any]:
+    """Just now: what happened long ago mails nobody."""
+    return an_event(fact, snapshot, subject=subject, at=datetime.now(UTC))
 
 
 def _a_job_event() -> Good:
@@ -193,7 +198,7 @@ def _a_job_event() -> Good:
     job_id = job_id_of(request_id, KNOWN_PARTNER)
     job = evolve(None, fact, job_id, datetime.now(UTC)).model_copy(update={"version": 1})
     return Good(
-        [an_event(fact, job, subject=job_id)],
+        [_happened(fact, job, subject=job_id)],
         {
             "matching.standings": _document("matching", "job_outcomes", {"_id": job_id}),
             "notifications.jobs": _document("notifications", "mails", {"about": job_id}),
@@ -206,7 +211,7 @@ def _a_partner() -> Good:
     partner = a_partner(f"Studio {uuid4().hex}", published=False)
     fact = PartnerChanged(profile=partner.profile, preferences=partner.preferences, members=partner.members)
     return Good(
-        [an_event(fact, partner, subject=partner.partner_id)],
+        [_happened(fact, partner, subject=partner.partner_id)],
         {
             "notifications.partners": _document("notifications", "teams", {"_id": partner.partner_id}),
             "gateway.partners": _document("gateway", "team_view", {"_id": partner.partner_id}),
