@@ -59,7 +59,7 @@ async def test_no_mail_is_lost_and_none_sent_twice_whatever_the_server_does(topi
             # Nobody listens yet: every connection is refused.
             await ask_for_mails(log, addresses[:half])
             await until(lambda: heard_all(log), 30, "the consumers are not behind")
-            refused_while = await database["mails"].count_documents({"state": "queued"})
+            refused_while = await database["mails"].count_documents(WAITING)
             await until(lambda: is_paused(database), 30, "connections are refused")
             assert await database["mails"].count_documents({"attempts": {"$gte": 1}}) == 0
             async with server.listening():
