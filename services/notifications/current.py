@@ -9,8 +9,6 @@ Replayed records are learned like any other, so all of it can be dropped and rea
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from services.notifications.envelope import Mail
 from services.notifications.kinds import Subject, kind_of
 from services.notifications.sense import JobNow, LeadNow, Now, RequestNow
@@ -18,6 +16,7 @@ from services.notifications.teams import Teams
 from shared.contracts.jobs import Job
 from shared.contracts.leads import Lead
 from shared.contracts.requests import Request
+from shared.failures import Unreadable
 from shared.mongo import Collection, Database, Document
 from shared.projection import Projection, Write, newer
 from shared.records import Received
@@ -86,7 +85,7 @@ class Current:
         theirs = mail.partner_id or (job.partner_id if job else None) or (lead.partner_id if lead else None)
         try:
             partner = (await self._teams.known([theirs])).get(theirs) if theirs else None
-        except ValidationError:  # written by a newer Jobwire
+        except Unreadable:  # written by a newer Jobwire
             partner = None
         return Now(job, lead, request, partner)
 
