@@ -130,7 +130,7 @@ async def test_the_read_models_built_anew_equal_those_before_and_the_rest_is_unt
     await days.run()
     await until(desk.at_rest, 90, "everything has come to rest")
     before, kept, seen = await desk.dumped(READ), await desk.dumped(KEPT), await _seen(days)
-    assert set(await desk.database.list_collection_names()) <= {*READ, *KEPT, "catching_up"}
+    assert set(await desk.database.list_collection_names()) <= {*READ, *KEPT, "catching_up", "parked", "proofs"}
     assert not [
         name
         for name in (*READ, "sessions", "read_marks", "used_links", "attachments.files")
