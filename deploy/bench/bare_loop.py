@@ -92,6 +92,7 @@ class Bare:
             "version": version,
             "state": state,
             "outbox": [stored(one) for one in outbox],
+            "log": {"floor": -1, "offset": version, "time": int(commands[-1][1].timestamp() * 1000)},
             "timer": timer(state),
             "partner_id": UUID(state["partner_id"]),
             "merchant_id": UUID(state["details"]["merchant"]["merchant_id"]),

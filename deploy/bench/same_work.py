@@ -107,6 +107,8 @@ def _create(record: Json, data: Json, at: datetime) -> tuple[str, Json, Json]:
         "first_reply_at": None,
         "last_activity_at": now,
         "assignees": [],
+        "team_versions": {},
+        "parts": {"assignees": None, "review": None},
         "messages": 0,
         "comments": 0,
         "decline": None,
