@@ -83,6 +83,12 @@ class Metrics:
             ["kind", "result"],
             registry=r,
         )
+        self.security_events = Counter(
+            "jobwire_security_events_total",
+            "Events of `shared/security_events.py`: sign-ins, refusals, changes of rights, operators' acts.",
+            ["event"],
+            registry=r,
+        )
         self.market = Gauge("jobwire_market_partners", "Partners that matching can choose from.", registry=r)
         self.sse_clients = Gauge("jobwire_sse_clients", "Open live connections.", registry=r)
         self.sse_resets = Counter(

@@ -66,6 +66,7 @@ MAY: dict[ActorKind, tuple[type[Message], ...]] = {
         RefuseAccess,
         RevokeAccess,
     ),
+    ActorKind.OPERATOR: (),
     ActorKind.SYSTEM: (
         RemindJob,
         ExpireJob,
@@ -102,5 +103,5 @@ def _is_party(job: Job, actor: Actor) -> bool:
             return actor.partner_id == job.partner_id
         case ActorKind.MERCHANT:
             return actor.merchant_id == job.details.merchant.merchant_id
-        case ActorKind.SYSTEM:
+        case ActorKind.OPERATOR | ActorKind.SYSTEM:
             return True

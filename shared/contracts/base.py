@@ -86,11 +86,14 @@ class Money(Contract):
 class ActorKind(StrEnum):
     PARTNER = "partner"
     MERCHANT = "merchant"
+    OPERATOR = "operator"
     SYSTEM = "system"
 
 
 class Actor(Contract):
-    """On whose behalf a command speaks. The owner of the aggregate checks it again: a topic is no trust border."""
+    """On whose behalf a command speaks. The owner of the aggregate checks it again: a topic is no trust border. An
+    operator is known by `name`, the one its token has in the settings.
+    """
 
     kind: ActorKind
     partner_id: UUID | None = None
