@@ -307,7 +307,7 @@ class Journey:
         return await self._session(mail.token, email)
 
     async def _session(self, token: str, email: str) -> Person:
-        opened = await self._client.post(f"{self.gateway}/api/v1/sessions", json={"token": token})
+        opened = await self._client.post(f"{self.gateway}/api/v1/sessions", json={"token": token, "email": email})
         session = _expected(opened, 201)
         headers = {"Authorization": f"Bearer {session['token']}"}
         return Person(httpx2.AsyncClient(base_url=self.gateway, headers=headers, timeout=PATIENCE_SECONDS), email)

@@ -84,8 +84,8 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
         "confirm_request",
         {"merchant_name": "Kettle & Thread", "service_name": SERVICE, "title": "Spring launch"},
     ),
-    "sign_in": ("sign_in", {"name": "Aiko", "minutes": 15}),
-    "sign_in, one minute": ("sign_in", {"name": "Aiko", "minutes": 1}),
+    "sign_in": ("sign_in", {"minutes": 10}),
+    "sign_in, one minute": ("sign_in", {"minutes": 1}),
     "new_job, matched": ("new_job", OFFER),
     "new_job, one other": ("new_job", {**OFFER, "others": 1}),
     "new_job, nobody else": ("new_job", {**OFFER, "others": 0}),
@@ -100,7 +100,6 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
         "partner_replied",
         {**REPLY, "partner_name": "Studio Hoshi", "first": True, "files": ["offer.pdf", "plan.png"]},
     ),
-    "sign_in, a newcomer": ("sign_in", {"name": "", "minutes": 15}),
     "correspondence, a message": (
         "correspondence",
         {**COMMENT, "merchant_name": "Kettle & Thread", "internal": False, "files": ["offer.pdf"]},

@@ -19,7 +19,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.commands import NotTaken
-from shared.failures import Unreadable, Wedged, is_transient
+from shared.failures import Transient, Unreadable, Wedged, is_transient
 from shared.openapi import PROBLEM, WITH_STATUS, with_problems
 
 MAX_BODY_BYTES = 256 * 1024
@@ -81,6 +81,7 @@ def application(title: str, larger_bodies: Mapping[str, int] = MappingProxyType(
     app.add_exception_handler(Wedged, _on_not_taken)
     app.add_exception_handler(Unreadable, _on_unreadable)
     app.add_exception_handler(KafkaError, _on_server_error)
+    app.add_exception_handler(Transient, _on_server_error)
     app.add_exception_handler(PyMongoError, _on_server_error)
     described = app.openapi
     app.openapi = lambda: app.openapi_schema or with_problems(described())  # type: ignore[method-assign]

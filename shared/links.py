@@ -7,7 +7,9 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
 from shared.settings import Settings
 
-Purpose = Literal["sign-in", "merchant-link", "confirm-request", "invitation", "helped", "lead-review", "unsubscribe"]
+Purpose = Literal[
+    "sign-in", "merchant-link", "confirm-request", "invitation", "helped", "lead-review", "unsubscribe", "asker"
+]
 
 
 class BadLink(Exception):  # noqa: N818 - what the person sees

@@ -19,6 +19,7 @@ from shared.mongo import Database
 from shared.parking import COLLECTION, MongoParking
 from shared.publisher import Publisher
 from shared.records import Received
+from shared.security_events import SecurityLog
 from shared.settings import Settings
 from shared.shares import Sharing
 from shared.store import MongoAggregateStore
@@ -57,6 +58,7 @@ class Service:
         self.database = database
         self.clock = clock or SystemClock()
         self.metrics = metrics or Metrics(name)
+        self.security = SecurityLog(self.metrics)
         self.hearings: list[Hearing] = []
         self.tasks: dict[str, Callable[[], Awaitable[None]]] = {}
         self.preparations: list[Callable[[], Awaitable[None]]] = []

@@ -75,8 +75,12 @@ class Settings(BaseSettings):
     """How many MB each side's files on one job may have together."""
     files_per_person_mb: int = Field(2_048, ge=1)
     files_per_organisation_mb: int = Field(20_480, ge=1)
-    sign_in_minutes: int = 30
-    session_hours: int = 12
+    sign_in_minutes: int = Field(10, ge=1, le=60)
+    """How long a link is good that somebody asked for."""
+    session_hours: int = Field(12, ge=1)
+    """How long a session lasts at most."""
+    session_idle_minutes: int = Field(180, ge=5)
+    """And how long while nobody uses it."""
     form_seconds: tuple[float, float] = (2.0, 24 * 3600.0)
     """A form is sent no sooner and no later than this after it was rendered: people need longer, and do not wait."""
     limit_address: str = "5/15minutes"
@@ -89,6 +93,8 @@ class Settings(BaseSettings):
     """How many from everybody; each store app of `app_keys` has as many for itself."""
     limits_url: SecretStr = SecretStr("")
     """Where the limits are counted: empty for the database of leads, or a `redis://` of your own (extra `redis`)."""
+    limits: dict[str, str] = Field(default_factory=dict)
+    """Other limits for what people do, by name: the table in `services/gateway/limits.py` has all of them."""
     trusted_proxies: str = ""
     """Networks (`10.0.0.0/8, ::1`) whose `X-Forwarded-For` is believed. Empty: the connection's address counts."""
     app_keys: SecretStr = SecretStr("")

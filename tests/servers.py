@@ -1,5 +1,6 @@
 """Real servers for live tests: those that the environment names, else embedded ones, else containers if asked for."""
 
+import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -13,6 +14,7 @@ from deploy.local.stack import ANY_PORTS, Endpoints, LocalStack
 from shared.mongo import Mongo
 from shared.settings import Settings
 from shared.topics import LOCAL_PARTITIONS
+from tests.limits import UNLIMITED
 from tests.patience import patience
 
 KAFKA_IMAGE, MONGO_IMAGE = "apache/kafka:4.1.1", "mongo:7"
@@ -38,6 +40,7 @@ def settings_for(servers: Endpoints, namespace: str, **more: object) -> Settings
             "secret_keys": "the-key-of-the-tests",
             "platform_url": servers.platform_url or "http://127.0.0.1:1",
             "reply_timeout_seconds": patience(30),
+            "limits": UNLIMITED,
             **more,
         }
     )
@@ -54,6 +57,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
         "JOBWIRE_PLATFORM_URL": settings.platform_url,
         "JOBWIRE_SECRET_KEYS": settings.secret_keys.get_secret_value(),
         "JOBWIRE_REPLY_TIMEOUT_SECONDS": str(patience(30)),
+        "JOBWIRE_LIMITS": json.dumps(settings.limits),
         "JOBWIRE_FORM_SECONDS": "[0, 86400]",  # nobody types in a test
         "PYTHONUNBUFFERED": "1",
     }

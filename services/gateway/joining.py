@@ -4,8 +4,9 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from services.gateway.accounts import Accounts, Session
+from services.gateway.accounts import Accounts, Proof
 from services.gateway.api.asking import Origin, asked
+from services.gateway.sessions import NOWHERE, Session, Where
 from shared.commands import Commander
 from shared.contracts.partners import AcceptInvitation
 from shared.http import Problem
@@ -17,13 +18,16 @@ class Joining:
         self._accounts = accounts
         self._commander = commander
 
-    async def open_session(self, token: str, attempt: str | None = None) -> Session:
+    async def open_session(
+        self, token: str, attempt: str | None = None, *, proof: Proof, where: Where = NOWHERE
+    ) -> Session:
         """As `Accounts.open_session`; whoever was invited by this link joins."""
-        session = await self._accounts.open_session(token, attempt)
-        if session.invited_to is not None:
+        session = await self._accounts.open_session(token, attempt, proof=proof, where=where)
+        inviting = session.scope.partner_id
+        if inviting is not None:
             invited = [one.partner.partner_id for one in await self._accounts.invitations(session.email)]
-            if session.invited_to in invited:  # else it has been taken back
-                await self.accept(session.email, session.invited_to, Origin())
+            if inviting in invited:  # else it has been taken back
+                await self.accept(session.email, inviting, Origin())
         return session
 
     async def accept(self, email: str, partner_id: UUID, origin: Origin) -> Response | None:

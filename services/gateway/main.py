@@ -6,7 +6,8 @@ from services.gateway.accounts import Accounts
 from services.gateway.api.app import Parts, dashboard
 from services.gateway.attachments import Attachments, Quotas
 from services.gateway.choices import Choices
-from services.gateway.live.hub import Hub
+from services.gateway.limits import ActLimits
+from services.gateway.live.hub import SESSIONS_SECONDS, Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.partner import decide, evolve
 from services.gateway.partners_log import PartnersLog
@@ -16,11 +17,12 @@ from services.gateway.read.reading import Reading
 from services.gateway.read.search import Search
 from services.gateway.slugs import Slugs
 from shared.aggregate import Aggregate
+from shared.client_ip import Networks
 from shared.contracts.partners import Partner, RegisterPartner
 from shared.files import GridFiles
-from shared.limit import MailLimit
 from shared.links import Links
 from shared.process import run
+from shared.rates import Rates
 from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES
@@ -43,13 +45,18 @@ def build(service: Service) -> FastAPI:
     hub = Hub(service.metrics, service.stopping, settings)
     service.follows("gateway.live", [JOB_EVENTS, PARTNERS], hub.on_news, hub.begin)
 
-    accounts = Accounts(database, Links(settings), service.publisher, clock, settings)
+    rates = Rates(settings, database, clock, service.security)
+    limits = ActLimits(rates, settings.limits)
+    accounts = Accounts(
+        database, Links(settings), service.publisher, clock, settings, limits=limits, security=service.security
+    )
     reading, files = Reading(database), GridFiles(database, "attachments", clock)
     attachments = Attachments(files, database, clock, Quotas.of(settings))
-    slugs, invitations = Slugs(database, clock), MailLimit(database["invitations"])
-    for part in (accounts, files, slugs, invitations):
+    slugs = Slugs(database, clock)
+    for part in (accounts, files, slugs, rates):
         service.prepares(part.prepare)
     service.repeats("attachments", attachments.tidy, every=600)
+    service.repeats("sessions", lambda: hub.end_sessions(accounts.sessions.alive), every=SESSIONS_SECONDS)
     return dashboard(
         Parts(
             commander=service.asks(),
@@ -59,7 +66,9 @@ def build(service: Service) -> FastAPI:
             marks=ReadMarks(database),
             attachments=attachments,
             slugs=slugs,
-            invitations=invitations,
+            limits=limits,
+            networks=Networks(settings.trusted_proxies),
+            security=service.security,
             choices=Choices(Links(settings), service.publisher, clock),
             hub=hub,
             clock=clock,

@@ -1,4 +1,6 @@
-"""The few pages that mailed links lead to. Nothing happens by GET: mail scanners follow links."""
+"""The few pages that mailed links lead to. Nothing happens by GET: mail scanners follow links. And nothing by a button
+alone that such a scanner may press, too: a browser that has not asked for the link itself says to whom it was mailed.
+"""
 
 from pathlib import Path
 from secrets import token_urlsafe
@@ -8,31 +10,45 @@ from fastapi import APIRouter, Request
 from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, Response
 
-from services.gateway.accounts import Accounts
+from services.gateway.accounts import Accounts, Proof, digest_of
 from services.gateway.joining import Joining
+from services.gateway.limits import Act, ActLimits, Counting
+from services.gateway.signed_in import SignedIn
 from shared.contracts.base import Locale
 from shared.http import Problem
 from shared.i18n import environment
+from shared.rates import TooMany
+from shared.settings import Settings
 
 TEMPLATES = Path(__file__).parent / "templates"
+COOKIE_SECONDS = 3600
 
 
-def pages(accounts: Accounts, joining: Joining) -> APIRouter:
+def pages(
+    accounts: Accounts, joining: Joining, signed_in: SignedIn, limits: ActLimits, settings: Settings
+) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+    secure = settings.public_url.startswith("https://")
+    cookie = "__Host-jobwire-asked" if secure else "jobwire-asked"
 
     @router.get("/{locale}/sign-in")
-    async def ask(locale: Locale, token: str = "") -> Response:
+    async def ask(locale: Locale, request: Request, token: str = "") -> Response:
         if not token:
             return _page(locale, "ask_link.html")
-        return _page(locale, "sign_in.html", token=token, attempt=token_urlsafe())
+        asks = not accounts.opens_at_once(token, request.cookies.get(cookie, ""))
+        return _page(locale, "sign_in.html", token=token, attempt=token_urlsafe(), asks=asks, wrong=False)
 
     @router.post("/{locale}/sign-in")
-    async def signed_in(locale: Locale, request: Request) -> Response:
+    async def opened(locale: Locale, request: Request) -> Response:
         form = await request.form()
         token, attempt = str(form.get("token", "")), str(form.get("attempt", ""))
+        email = str(form.get("email", ""))[:254]
+        proof = Proof(asked=request.cookies.get(cookie, ""), email=email)
         try:
-            session = await joining.open_session(token, attempt or None)
+            session = await joining.open_session(token, attempt or None, proof=proof, where=signed_in.where(request))
         except Problem as problem:
+            if problem.code == "address_needed":
+                return _page(locale, "sign_in.html", 401, token=token, attempt=attempt, asks=True, wrong=bool(email))
             return _page(locale, "bad_link.html", problem.status)
         return _page(
             locale, "signed_in.html", session_token=session.token, expires_at=session.expires_at, docs_url="/docs"
@@ -40,14 +56,24 @@ def pages(accounts: Accounts, joining: Joining) -> APIRouter:
 
     @router.post("/{locale}/sign-in/new")
     async def new_link(locale: Locale, request: Request) -> Response:
+        try:
+            await limits.count(Act.ASK_LINK, Counting(network=signed_in.where(request).network))
+        except TooMany as many:
+            return _page(locale, "too_many.html", 429, {"Retry-After": str(many.seconds)})
         email = str((await request.form()).get("email", ""))[:254]
+        asked = request.cookies.get(cookie) or token_urlsafe()
         response = _page(locale, "link_sent.html", 202)
-        response.background = BackgroundTask(accounts.request_sign_in, email)
+        # One secret for all that this browser asks: two links that were asked for here both open here.
+        response.set_cookie(cookie, asked, COOKIE_SECONDS, secure=secure, httponly=True, samesite="lax")
+        response.background = BackgroundTask(accounts.request_sign_in, email, asked_by=digest_of(asked))
         return response
 
     return router
 
 
-def _page(locale: Locale, template: str, status: int = 200, **values: Any) -> Response:
+def _page(
+    locale: Locale, template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+) -> Response:
     html = environment(TEMPLATES, locale).get_template(template).render(**values)
-    return HTMLResponse(html, status, headers={"Content-Language": locale.value, "Cache-Control": "no-store"})
+    said = {"Content-Language": locale.value, "Cache-Control": "no-store", **(headers or {})}
+    return HTMLResponse(html, status, headers=said)

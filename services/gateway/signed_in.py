@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services.gateway.accounts import Accounts, Membership, Merchant
 from services.gateway.operators import Operators
+from services.gateway.sessions import Session, Where, device_of
+from shared.client_ip import Networks
 from shared.http import Problem
 
 _bearer = HTTPBearer(auto_error=False, description="The token of POST /api/v1/sessions")
@@ -27,32 +29,52 @@ class Operator:
 
 
 class SignedIn:
-    """Dependencies for routes. Each answers 401 without a session, and 403 where the address has no such role."""
+    """Dependencies for routes. Each answers 401 without a session, and 403 where the address has no such role, or the
+    session was opened for another one.
+    """
 
-    def __init__(self, accounts: Accounts, operators: Operators) -> None:
+    def __init__(self, accounts: Accounts, operators: Operators, networks: Networks) -> None:
         self._accounts = accounts
         self._operators = operators
+        self._networks = networks
+
+    def where(self, request: Request) -> Where:
+        return Where(self._networks.of(request), device_of(request.headers.get("user-agent", "")[:400]))
 
     async def token(self, bearer: Bearer) -> str:
         if bearer is None:
             raise Problem(401, "sign_in", "Sign in and send the session's token as Authorization: Bearer.")
         return bearer.credentials
 
-    async def email(self, bearer: Bearer) -> str:
-        return await self._accounts.email_of_session(await self.token(bearer))
+    async def session(self, request: Request, bearer: Bearer) -> Session:
+        return await self._accounts.sessions.current(await self.token(bearer), self.where(request))
 
-    async def member(self, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None) -> Membership:
+    async def email(self, request: Request, bearer: Bearer) -> str:
+        """The address, for what concerns all of its roles."""
+        session = await self.session(request, bearer)
+        if not session.scope.is_whole:
+            raise _sign_in_again()
+        return session.email
+
+    async def member(
+        self, request: Request, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None
+    ) -> Membership:
         """The member that is asking. Who belongs to several teams names one in the header `Jobwire-Partner`; else the
         first counts.
         """
-        memberships = await self._accounts.memberships(await self.email(bearer))
-        for membership in memberships:
-            if jobwire_partner in (None, membership.partner.partner_id):
+        session = await self.session(request, bearer)
+        memberships = await self._accounts.memberships(session.email)
+        theirs = [one for one in memberships if jobwire_partner in (None, one.partner.partner_id)]
+        for membership in theirs:
+            if session.scope.allows_partner(membership.partner.partner_id):
                 return membership
+        if theirs:
+            raise _sign_in_again()
         raise Problem(403, "no_partner", "You are in no such partner's team.")
 
     async def member_or_operator(
         self,
+        request: Request,
         bearer: Bearer,
         operators_bearer: OperatorsBearer,
         jobwire_partner: Annotated[UUID | None, Header()] = None,
@@ -60,23 +82,35 @@ class SignedIn:
         """An operator by its token; as `member` for everybody else."""
         if operators_bearer is not None and self._operators.include(operators_bearer.credentials):
             return Operator()
-        return await self.member(bearer, jobwire_partner)
+        return await self.member(request, bearer, jobwire_partner)
 
-    async def admin(self, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None) -> Membership:
+    async def admin(
+        self, request: Request, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None
+    ) -> Membership:
         """As `member`, for owners and admins only."""
-        member = await self.member(bearer, jobwire_partner)
+        member = await self.member(request, bearer, jobwire_partner)
         if not member.administers:
             raise Problem(403, "forbidden", "Only owners and admins can change this.")
         return member
 
-    async def merchant(self, bearer: Bearer) -> Merchant:
-        merchant = await self._accounts.merchant(await self.email(bearer))
+    async def merchant(self, request: Request, bearer: Bearer) -> Merchant:
+        session = await self.session(request, bearer)
+        merchant = await self._accounts.merchant(session.email)
         if merchant is None and await self._accounts.merchants_are_behind():
             raise Problem(503, "catching_up", "The newest requests are not here yet. Try again in a few minutes.")
         if merchant is None:
             raise Problem(403, "no_merchant", "This address has made no confirmed request.")
+        if not session.scope.allows_merchant:
+            raise _sign_in_again()
         return merchant
 
-    async def somebody(self, bearer: Bearer) -> tuple[list[Membership], Merchant | None]:
-        email = await self.email(bearer)
-        return await self._accounts.memberships(email), await self._accounts.merchant(email)
+    async def somebody(self, request: Request, bearer: Bearer) -> tuple[list[Membership], Merchant | None]:
+        """Every role that the session is good for."""
+        session = await self.session(request, bearer)
+        scope, memberships = session.scope, await self._accounts.memberships(session.email)
+        merchant = await self._accounts.merchant(session.email) if scope.allows_merchant else None
+        return [one for one in memberships if scope.allows_partner(one.partner.partner_id)], merchant
+
+
+def _sign_in_again() -> Problem:
+    return Problem(403, "sign_in_again", "This session came by a link for another role. Sign in by your address.")

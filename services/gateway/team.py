@@ -70,7 +70,7 @@ def _invite(partner: Partner, acting: Member, command: InviteMember) -> Decision
         return _ADMINS_ONLY
     if command.role is Role.OWNER and acting.role is not Role.OWNER:
         return _OWNERS_ONLY
-    before = partner.member_at(command.email)
+    before = partner.named_at(command.email)
     if before is not None and before.joined:
         return Rejection("already_member", "This address is in the team.")
     if before is not None and before.role is Role.OWNER and acting.role is not Role.OWNER:

@@ -27,7 +27,7 @@ class Teams:
         named = {"state.members.email": address_key(email)}
         found = self._partners.find(named, {"state": 1}, collation=IGNORING_CASE).sort("_id", 1)
         partners = [read(Partner, document["state"], document["_id"]) async for document in found]
-        return [partner for partner in partners if partner.member_at(email) is not None]
+        return [partner for partner in partners if partner.named_at(email) is not None]
 
     async def has_slug(self, slug: str, *, besides: UUID) -> bool:
         """Whether another partner's profile has this name in its address."""

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.leads.directory import Directory
-from services.leads.rates import Rates
+from services.leads.rates import RequestRates
 from services.leads.recent import Recent, fingerprint
 from services.leads.submission import NewRequest, objection
 from shared.aggregate import KEY_REUSED
@@ -21,6 +21,7 @@ from shared.contracts.requests import (
     RequestDetails,
     RequestStatus,
     SubmitRequest,
+    merchant_id_of,
 )
 from shared.http import Problem, field_problem
 from shared.links import BadLink, Links, Purpose
@@ -62,7 +63,7 @@ class Desk:
         links: Links,
         database: Database,
         *,
-        rates: Rates,
+        rates: RequestRates,
         recent: Recent,
     ) -> None:
         self._commander = commander
@@ -128,6 +129,10 @@ class Desk:
             actor=actor,
         )
         return _taken(await self._commander.ask(LEAD_COMMANDS, command, lead_id))
+
+    def is_addressee(self, purpose: Purpose, about: UUID, token: str, email: str) -> bool:
+        """Whether the link was mailed to this address. Raises `Problem` for a link that would open nothing."""
+        return self._by_link(purpose, about, token).merchant_id == merchant_id_of(email)
 
     def check_link(self, purpose: Purpose, about: UUID, token: str) -> None:
         """Raises `Problem` for a link that would open nothing."""

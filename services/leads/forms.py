@@ -5,26 +5,28 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from babel.dates import format_timedelta
 from fastapi import Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from services.leads.asker import Asker
 from services.leads.desk import Desk, Sender
 from services.leads.directory import Directory
-from services.leads.network import Networks
-from services.leads.rates import ADDRESS, NETWORK, OVERALL, TooMany
+from services.leads.rates import ADDRESS, NETWORK, OVERALL
 from services.leads.rendering import busy, page
 from services.leads.stamp import TRAP, BadStamp, Stamps
 from services.leads.submission import NewRequest, from_form
+from shared.client_ip import Networks
 from shared.commands import NotTaken, not_taken_while_away
 from shared.contracts.base import Locale, derived_id
 from shared.contracts.requests import RequestKind
 from shared.http import Problem, fields_of
 from shared.i18n import N_, gettext
 from shared.metrics import Metrics
+from shared.rates import TooMany
 from shared.settings import Settings
 from shared.taxonomy import SERVICES, service_name
 
@@ -104,6 +106,7 @@ class Forms:
         directory: Directory,
         stamps: Stamps,
         networks: Networks,
+        asker: Asker,
         *,
         settings: Settings,
         metrics: Metrics,
@@ -112,6 +115,7 @@ class Forms:
         self._directory = directory
         self._stamps = stamps
         self._networks = networks
+        self._asker = asker
         self._settings = settings
         if not _ORIGINS.fullmatch(settings.embed_origins):
             raise ValueError("JOBWIRE_EMBED_ORIGINS is * or origins such as https://shop.example, separated by blanks.")
@@ -130,7 +134,7 @@ class Forms:
         if values.get(TRAP):
             # Who fills it learns nothing: the answer is the usual one, and nothing is kept.
             self._metrics.forms.labels((place.kind or place.named or ""), "trap").inc()
-            return self._sent(Form(place, locale), values)
+            return self._sent(Form(place, locale), values, uuid4())
         try:
             partner = await self._named(values.get("partner_id", "")) if place.named else None
         except NotTaken:
@@ -147,7 +151,7 @@ class Forms:
             form_id = self._stamps.read(values.get("stamp", ""))
             # From the form's id and what it says: a double click is one request, other words are another.
             request_id = derived_id("form", form_id, body.model_dump_json())
-            _, new = await self._desk.submit(request_id, body, Sender(self._networks.of(request)))
+            taken, new = await self._desk.submit(request_id, body, Sender(self._networks.of(request)))
         except ValidationError as error:
             return self._again(form, values, _messages(form, fields_of(error.errors())), "invalid")
         except BadStamp as bad:
@@ -164,7 +168,7 @@ class Forms:
             away = Problem(503, "try_again", _NOT_TAKEN)
             return self._again(form, values, {"body": gettext(locale, _NOT_TAKEN)}, "try_again", away)
         self._metrics.forms.labels(form.kind, "taken" if new else "same_again").inc()
-        return self._sent(form, {"email": str(body.merchant.email)})
+        return self._sent(form, {"email": str(body.merchant.email)}, taken)
 
     async def _named(self, partner_id: str) -> dict[str, Any] | None:
         try:
@@ -174,12 +178,15 @@ class Forms:
         with not_taken_while_away():
             return await self._directory.by_id(asked)
 
-    def _sent(self, form: Form, values: dict[str, str]) -> Response:
+    def _sent(self, form: Form, values: dict[str, str], request_id: UUID) -> Response:
         back = form.place.url(form.locale, form.partner["slug"] if form.partner else "")
         shown = values.get("email", "")[:254]
-        return page(
+        sent = page(
             form.locale, "sent.html", 202, self._framing(form), email=shown, back=back, framed=form.place.framed
         )
+        if not form.place.framed:  # other people's pages get no cookies of ours
+            self._asker.remember(sent, request_id)
+        return sent
 
     def _again(
         self, form: Form, values: dict[str, str], errors: dict[str, str], result: str, trouble: Problem | None = None

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
+from services.leads.asker import Asker
 from services.leads.desk import Desk
 from services.leads.directory import Directory
 from services.leads.rendering import busy, page
@@ -45,7 +46,7 @@ class NewReview(BaseModel):
     text: SeenText
 
 
-def link_pages(desk: Desk, directory: Directory) -> APIRouter:  # noqa: C901 - a list of pages
+def link_pages(desk: Desk, directory: Directory, asker: Asker) -> APIRouter:  # noqa: C901 - a list of pages
     router = APIRouter(include_in_schema=False)
 
     async def acted(locale: Locale, purpose: Purpose, act: Awaitable[Any]) -> Response | None:
@@ -68,12 +69,19 @@ def link_pages(desk: Desk, directory: Directory) -> APIRouter:  # noqa: C901 - a
         return None
 
     @router.get("/{locale}/requests/{request_id}/confirm")
-    async def ask_to_confirm(locale: Locale, request_id: UUID, token: str = "") -> Response:
-        return page(locale, "confirm.html", request_id=request_id, token=token)
+    async def ask_to_confirm(locale: Locale, request_id: UUID, request: Request, token: str = "") -> Response:
+        asks = not asker.is_this_browser(request, request_id)
+        return page(locale, "confirm.html", request_id=request_id, token=token, asks=asks, wrong=False)
 
     @router.post("/{locale}/requests/{request_id}/confirm")
     async def confirmed(locale: Locale, request_id: UUID, request: Request) -> Response:
-        token = await _field(request, "token")
+        token, email = await _fields(request)
+        if failed := bad(locale, "confirm-request", request_id, token):
+            return failed
+        known = asker.is_this_browser(request, request_id)
+        if not known and not desk.is_addressee("confirm-request", request_id, token, email):
+            again = {"request_id": request_id, "token": token, "asks": True, "wrong": bool(email)}
+            return page(locale, "confirm.html", 422, None, **again)
         if failed := await acted(locale, "confirm-request", desk.confirm(request_id, token)):
             return failed
         details = found.details if (found := await desk.status(request_id)) else None
@@ -88,11 +96,16 @@ def link_pages(desk: Desk, directory: Directory) -> APIRouter:  # noqa: C901 - a
     async def ask_whether_helped(locale: Locale, request_id: UUID, token: str = "") -> Response:
         if failed := bad(locale, "helped", request_id, token):
             return failed
-        return page(locale, "helped.html", request_id=request_id, token=token, done=False)
+        return page(locale, "helped.html", request_id=request_id, token=token, done=False, wrong=False)
 
     @router.post("/{locale}/requests/{request_id}/helped")
     async def helped(locale: Locale, request_id: UUID, request: Request) -> Response:
-        token = await _field(request, "token")
+        token, email = await _fields(request)
+        if failed := bad(locale, "helped", request_id, token):
+            return failed
+        if not desk.is_addressee("helped", request_id, token, email):
+            again = {"request_id": request_id, "token": token, "done": False, "wrong": bool(email)}
+            return page(locale, "helped.html", 422, None, **again)
         if failed := await acted(locale, "helped", desk.helped(request_id, token)):
             return failed
         return page(locale, "helped.html", done=True)
@@ -139,6 +152,7 @@ def link_pages(desk: Desk, directory: Directory) -> APIRouter:  # noqa: C901 - a
     return router
 
 
-async def _field(request: Request, name: str) -> str:
+async def _fields(request: Request) -> tuple[str, str]:
+    """The token, and the address that somebody typed."""
     async with request.form(max_files=0, max_fields=8) as form:
-        return str(form.get(name, ""))
+        return str(form.get("token", "")), str(form.get("email", ""))[:254]

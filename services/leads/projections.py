@@ -61,7 +61,7 @@ def on_partner(received: Received) -> Iterable[Write]:
         "reachable": profile.published and preferences.available,
         "away": away.model_dump(mode="json") if (away := preferences.away) else None,
         "blocked_by": list(partner.blocked_by),
-        "team": [merchant_id_of(member.email) for member in partner.members],
+        "team": [merchant_id_of(member.email) for member in partner.members if member.joined],
         "tokens": tokens_of("\n".join(texts_of(profile.name, profile.about, [offer.service for offer in offers]))),
     }
     yield newer(PROFILES, partner.partner_id, partner.version, fields)

@@ -8,15 +8,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from services.leads.apps import Apps
 from services.leads.desk import Desk, Sender
-from services.leads.network import Networks
-from services.leads.rates import TooMany
 from services.leads.submission import NewMerchant, NewRequest, PlainPhone, reachable, seen
+from shared.client_ip import Networks
 from shared.commands import NotTaken
 from shared.contracts.requests import Priorities, RequestStatus
 from shared.doors import Body, GivenLine, GivenMoney, GivenText, GivenUrl
 from shared.http import Problem
 from shared.idempotency import KEY_HEADER, digest_of
 from shared.metrics import Metrics
+from shared.rates import TooMany
 
 Answers = dict[int | str, dict[str, Any]]
 

@@ -107,7 +107,8 @@ class Composer:
         """A link to the dashboard, where everybody signs in."""
         email, page = mail.recipient.email, f"{self._settings.public_url}/{mail.recipient.locale.value}/sign-in"
         if mail.link == REQUESTED_LINK:
-            token = self._links.sign("sign-in", mail.about, {"email": email})
+            claims = {"email": email, "asked": mail.values.get("asked_by", "")}
+            token = self._links.sign("sign-in", mail.about, claims)
         elif mail.link == MERCHANT_LINK:
             token = self._links.sign("merchant-link", mail.id, {"email": email})
         elif mail.link == INVITATION_LINK:

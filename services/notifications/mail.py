@@ -68,8 +68,9 @@ def mail_for_request(event: Event[Message, Request]) -> Mail:
 
 def mail_for_sign_in(record: Command[SignInRequested], minutes: int) -> Mail:
     request = record.data
-    recipient = Recipient(request.email, request.name, request.locale)
-    return mail_because_of(record, "sign_in", recipient, REQUESTED_LINK, {"name": request.name, "minutes": minutes})
+    recipient = Recipient(request.email, "", request.locale)
+    values = {"minutes": minutes, "asked_by": request.asked_by}
+    return mail_because_of(record, "sign_in", recipient, REQUESTED_LINK, values)
 
 
 def mails_for_partner(event: Event[PartnerChanged, Partner]) -> Iterator[Mail]:

@@ -193,5 +193,4 @@ def to_the_desk(mail: Mail, now: Now) -> list[Mail]:
 
 
 def _member(mail: Mail, partner: Partner) -> Member | None:
-    address = address_key(mail.recipient.email)
-    return next((member for member in partner.members if address_key(member.email) == address), None)
+    return partner.named_at(mail.recipient.email)

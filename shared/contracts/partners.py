@@ -161,8 +161,18 @@ class Partner(Snapshot):
     def member(self, member_id: UUID) -> Member | None:
         return next((member for member in self.members if member.member_id == member_id), None)
 
-    def member_at(self, email: str) -> Member | None:
-        """The member with this address, however it is spelt."""
+    def joined_at(self, email: str) -> Member | None:
+        """The member with this address, however it is spelt. Whoever is only invited is none."""
+        named = self.named_at(email)
+        return named if named and named.joined else None
+
+    def invited_at(self, email: str) -> Member | None:
+        """Whoever is invited at this address and has not joined: a name that the team chose, and nothing more."""
+        named = self.named_at(email)
+        return None if named is None or named.joined else named
+
+    def named_at(self, email: str) -> Member | None:
+        """Whoever the team has at this address, joined or not."""
         return next((member for member in self.members if address_key(member.email) == address_key(email)), None)
 
     def acting(self, actor: Actor) -> Member | None:
@@ -286,12 +296,13 @@ class PartnerChanged(Message):
 
 class SignInRequested(Message):
     """Somebody asked for a link. The record carries no secret: whoever mails the link signs `subject` with the shared
-    key. `name` is empty for somebody who is not known yet.
+    key. `name` is empty: earlier releases greeted by it. `asked_by` is a digest of a secret that the asker keeps.
     """
 
     email: Email
     name: str
     locale: Locale
+    asked_by: str = ""
 
 
 PartnerCommand = (

@@ -6,9 +6,10 @@ from typing import Any
 
 from tests.api.tenants import GONE, OPERATOR, TEAM
 
-OUTSIDE = ("stranger", "invited")
-MERCHANTS = ("mia", "olga")
+OUTSIDE = ("stranger", "invited", "removed")
+MERCHANTS = ("mia", "olga", "mia by link")
 PARTNERS = (*TEAM, "bob")
+_EVERY_ADDRESS = (*OUTSIDE, "mia", "olga", *PARTNERS, "bob_as_ada")
 EVERYBODY = (*GONE, OPERATOR, *OUTSIDE, *MERCHANTS, *PARTNERS, "bob as ada")
 
 
@@ -33,13 +34,15 @@ class Scope:
 
 PUBLIC = Scope({})
 SIGNED_IN = Scope(_refused(401, *GONE, OPERATOR))
+BY_ADDRESS = SIGNED_IN.but(mia_by_link=403)
+"""What concerns all that an address is: a link that was mailed for one role does not reach it."""
 MEMBERS = Scope({**SIGNED_IN.refuses, **_refused(403, *OUTSIDE, *MERCHANTS, "bob as ada")})
 ADMINS = MEMBERS.but(member=403, limited=403)
 ADAS_JOB = MEMBERS.but(limited=404, bob=404)
 ADAS_TEAM = ADMINS.but(bob=404)
 SOME_MERCHANT = Scope({**SIGNED_IN.refuses, **_refused(403, *OUTSIDE, *PARTNERS, "bob as ada")})
 MIAS = SOME_MERCHANT.but(olga=404)
-THE_INVITED = Scope({**SIGNED_IN.refuses, **_refused(404, "stranger", *MERCHANTS, *PARTNERS, "bob as ada")})
+THE_INVITED = Scope({**SIGNED_IN.refuses, **_refused(404, "stranger", "removed", *MERCHANTS, *PARTNERS, "bob as ada")})
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,12 @@ TABLE: Mapping[str, Call] = {
     f"POST {V1}/sessions": Call(PUBLIC, {"token": "not-a-mailed-one"}),
     f"GET {V1}/services": Call(PUBLIC),
     f"DELETE {V1}/sessions/current": Call(SIGNED_IN),
+    f"GET {V1}/sessions": Call(BY_ADDRESS),
+    f"DELETE {V1}/sessions": Call(BY_ADDRESS),
+    f"DELETE {V1}/sessions/{{session_id}}": Call(BY_ADDRESS.but(**dict.fromkeys(_EVERY_ADDRESS, 404))),
     f"GET {V1}/me": Call(SIGNED_IN),
     f"GET {V1}/events": Call(SIGNED_IN, endless=True),
-    f"POST {V1}/partners": Call(SIGNED_IN, {**PROFILE, "your_name": "Una"}),
+    f"POST {V1}/partners": Call(BY_ADDRESS, {**PROFILE, "your_name": "Una"}),
     f"POST {V1}/invitations/{{partner_id}}/accept": Call(THE_INVITED),
     # the organisation
     f"GET {V1}/partner": Call(MEMBERS),

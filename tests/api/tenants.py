@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from shared.contracts.base import derived_id
 from shared.contracts.partners import Role
 from tests.api.populated import upload
 from tests.builders import HOUR, UNDO, a_member, an_offer
@@ -14,7 +15,7 @@ INVITED, REMOVED, STRANGER = "ines@ada.example", "rae@ada.example", "stella@nowh
 PREFERENCES_ADDRESS = "secret-inbox@ada.example"
 HELPER_NAME = "Secret-Helper"
 TEAM = ("owner", "admin", "member", "limited")
-GONE = ("nobody", "malformed", "closed", "expired", "removed")
+GONE = ("nobody", "malformed", "closed", "expired", "idle")
 """Who has no session (any more)."""
 OPERATOR = "operator"
 OPS_TOKEN = "a-token-of-those-who-run-it"
@@ -73,6 +74,7 @@ def secrets_from(who: str) -> dict[str, str]:
     hidden = {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST, **ADDRESS, **lead}
     known: dict[str, dict[str, str]] = {
         "mia": {**THE_CONVERSATION, **THE_REQUEST, **ADDRESS},
+        "mia by link": {**THE_CONVERSATION, **THE_REQUEST, **ADDRESS},
         "bob": THE_REQUEST,  # Mia asked him the same
         "bob as ada": THE_REQUEST,
         "limited": {**THE_TEAM, **THE_REQUEST},  # it has another job of hers
@@ -98,12 +100,15 @@ async def two_partners_and_two_merchants(world: World) -> Tenants:
     world.register(ada.model_copy(update={"members": (owner, *others)}), bob)
     await world.settle()
     tenants.people["expired"] = await sign_in(world, owner.email)
-    await world.time_passes(13 * HOUR)
+    await world.time_passes(10 * HOUR)
+    tenants.people["idle"] = await sign_in(world, owner.email)
+    await world.time_passes(4 * HOUR)
     await everybody_signs_in(tenants, owner.email)
     await the_team_changes(tenants)
     await requests(tenants)
     await the_secret_job(tenants)
     tenants.ids |= {
+        "session_id": str(derived_id("nobody's session")),
         "partner_id": str(ada.partner_id),
         "member_id": str(others[0].member_id),
         "service": "seo",
@@ -129,7 +134,7 @@ async def everybody_signs_in(tenants: Tenants, owner: str) -> None:
     people["malformed"] = Person(world, world.client("gateway", Authorization=token.removeprefix("Bearer ")))
     asked = world.client("gateway").post("/api/v1/registrations", json={"email": STRANGER, "locale": "en"})
     assert (await world.asked(asked)).status_code == 202
-    people["stranger"] = await session(world, world.mailbox.last(STRANGER, "token=").token)
+    people["stranger"] = await session(world, world.mailbox.last(STRANGER, "token="))
 
 
 async def the_team_changes(tenants: Tenants) -> None:
@@ -209,5 +214,6 @@ async def the_secret_job(tenants: Tenants) -> None:
     await tenants.world.time_passes(UNDO)
     await mia.post(f"{theirs}/review", {"rating": 4, "text": said["review"]})
     await owner.post(f"{ours}/review/answer", {"text": said["review's answer"]})
+    tenants.people["mia by link"] = await session(tenants.world, tenants.world.mailbox.last(MIA, said["message"]))
     draft = await upload(owner, ours, "draft.txt", INTERNAL["unsent"].encode())
     ids |= {"attachment_id": plan["attachment_id"], "draft": draft["attachment_id"]}

@@ -92,8 +92,10 @@ async def fill_in(world: World, path: str, **fields: str) -> CaughtMail:
 
 
 async def follow(world: World, mail: CaughtMail | str, **fields: str) -> httpx2.Response:
-    """Open the mail's link, or this one, and press its button."""
+    """Open the mail's link, or this one, in some browser, and press its button."""
     link = mail if isinstance(mail, str) else mail.link
+    if isinstance(mail, CaughtMail):
+        fields = {"email": mail.to, **fields}
     client = world.client("leads")
     page = await client.get(link)
     assert page.status_code == 200
@@ -103,11 +105,13 @@ async def follow(world: World, mail: CaughtMail | str, **fields: str) -> httpx2.
 async def sign_in(world: World, email: str) -> Person:
     asked = await world.asked(world.client("gateway").post("/api/v1/sign-in", json={"email": email}))
     assert asked.status_code == 202
-    return await session(world, world.mailbox.last(email, "/sign-in?token=").token)
+    return await session(world, world.mailbox.last(email, "/sign-in?token="))
 
 
-async def session(world: World, token: str) -> Person:
-    opened = await world.asked(world.client("gateway").post("/api/v1/sessions", json={"token": token}))
+async def session(world: World, mail: CaughtMail) -> Person:
+    """Follow a mailed link, as the one whom it was mailed to."""
+    said = {"token": mail.token, "email": mail.to}
+    opened = await world.asked(world.client("gateway").post("/api/v1/sessions", json=said))
     assert opened.status_code == 201, opened.text
     return Person(world, world.client("gateway", Authorization=f"Bearer {opened.json()['token']}"))
 

@@ -249,7 +249,7 @@ async def test_nobody_reviews_an_organisation_they_belong_to(monkeypatch: pytest
 
 async def test_the_merchant_opens_the_answer_and_the_partner_sees_it(world: World) -> None:
     ada, _, job_id = await a_conversation(world)
-    by_link = await session(world, world.mailbox.last(MERCHANT, "Hello Mia.").token)
+    by_link = await session(world, world.mailbox.last(MERCHANT, "Hello Mia."))
     assert (await ada.get("/standing"))["total"]["opened"] == 0
     await by_link.post(f"/merchant/jobs/{job_id}/open")
     assert (await ada.get(f"/jobs/{job_id}"))["job"]["reply_opened_at"]

@@ -59,7 +59,7 @@ async def conversation(world: World, a: Person, merchant: Person) -> None:
     await a.post(f"{path}/comments", {"text": "Shall we take it?"})
     assert (await a.post(f"{path}/messages", {"text": "Hello Mia."}))["status"] == "replied"
     introduction = world.mailbox.last(MERCHANT, "Hello Mia.")
-    by_link = await session(world, introduction.token)
+    by_link = await session(world, introduction)
     (seen,) = (await by_link.get("/merchant/jobs"))["jobs"]
     assert seen["job_id"] == job["job_id"]
     written = await by_link.post(f"/merchant{path}/messages", {"text": "When could you start?"})

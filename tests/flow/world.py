@@ -29,6 +29,7 @@ from shared.settings import Settings
 from shared.topics import PARTNER_COMMANDS, SERVICES, TOPICS
 from tests.builders import BY_SYSTEM, a_command
 from tests.fakes import Group, ManualClock, MemoryLog, MemoryPublisher
+from tests.limits import UNLIMITED
 from tests.memory_mongo import MemoryDatabase
 
 
@@ -122,7 +123,7 @@ class World:
         self.platform = Platform()
         stand_in = httpx2.ASGITransport(app=platform_app(self.platform))
         monkeypatch.setattr(HttpPlatform, "client", lambda _platform: httpx2.AsyncClient(transport=stand_in))
-        settings = {"public_url": "http://gateway", "leads_url": "http://leads", **settings}
+        settings = {"public_url": "http://gateway", "leads_url": "http://leads", "limits": UNLIMITED, **settings}
         self.settings = Settings(secret_keys="the-key-of-the-tests", **settings)
         self.services = {name: self._service(name) for name in SERVICES}
         self.apps = {name: import_module(f"services.{name}.main").build(one) for name, one in self.services.items()}

@@ -34,6 +34,7 @@ from tests.builders import (
     replied,
 )
 from tests.fakes import ManualClock
+from tests.limits import NoLimits
 from tests.memory_mongo import MemoryDatabase
 
 FACTS = (replied(), MERCHANT_WROTE, MERCHANT_WROTE)
@@ -56,7 +57,7 @@ class Desk:
         app = FastAPI()
         app.include_router(jobs_api(reading, Inbox(self.database, None, ManualClock()), self.marks, signed_in))
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://gateway/api/v1")
-        self._desk, self._me = PartnerDesk(self, reading, self.marks), me
+        self._desk, self._me = PartnerDesk(self, reading, self.marks, NoLimits()), me
         self._events: list[tuple[Message, int]] = []
 
     def happens(self, *facts: Message) -> None:

@@ -6,9 +6,11 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from services.leads.network import Networks
-from services.leads.rates import Rates
+from services.leads.rates import RequestRates
 from services.leads.stamp import TRAP
+from shared.client_ip import Networks
+from shared.metrics import Metrics
+from shared.security_events import SecurityLog
 from tests.leads.public import HOME, Public, hidden
 
 QUARTER_HOUR = timedelta(minutes=15)
@@ -167,7 +169,8 @@ def test_settings_that_cannot_be_read_end_the_start(limits: dict[str, str]) -> N
 def test_windows_may_be_counted_in_redis() -> None:
     """The library connects at the first hit."""
     public = Public(limits_url="redis://127.0.0.1:1/0")
-    assert isinstance(Rates(public.settings, public.database, public.clock), Rates)
+    rates = RequestRates(public.settings, public.database, public.clock, SecurityLog(Metrics("leads")))
+    assert isinstance(rates, RequestRates)
 
 
 async def test_without_redis_nothing_is_taken() -> None:

@@ -1,15 +1,17 @@
 """What the links in mails lead to: somebody is helping me, and the review of a lead."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
 
+from shared.contracts.base import derived_id
 from shared.contracts.leads import Lead, lead_id_of
-from shared.contracts.requests import RequestKind, RequestStatus
+from shared.contracts.requests import RequestKind, RequestStatus, merchant_id_of
 from tests.builders import MERCHANT_ID, NOW, PARTNER_ID, REQUEST_ID, a_member, a_merchant, a_partner, a_request, details
-from tests.leads.public import Public, hidden
+from tests.leads.public import FORM, Public, hidden
 
 LEAD_ID = lead_id_of(REQUEST_ID, PARTNER_ID)
 CONTACT = details(RequestKind.CONTACT, merchant=a_merchant(store_url=None), partner_id=PARTNER_ID)
@@ -42,7 +44,7 @@ async def press(public: Public, path: str, token: str, **fields: str) -> httpx2.
     """Follow the link, and press the button."""
     page = await public.client().get(path, params={"token": token})
     assert page.status_code == 200, page.text
-    return await public.client().post(path, data={**hidden(page.text), **fields})
+    return await public.client().post(path, data={**hidden(page.text), "email": a_merchant().email, **fields})
 
 
 def helped_at(request_id: UUID = REQUEST_ID) -> str:
@@ -169,3 +171,39 @@ async def test_while_kafka_is_away_the_button_can_be_pressed_again(public: Publi
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     public.door.away = False
     assert (await press(public, helped_at(), token)).status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["", "scanner@security.example"])
+async def test_a_scanner_that_presses_the_buttons_confirms_nothing_and_ends_nothing(public: Public, typed: str) -> None:
+    public.door.put("requests", REQUEST_ID, a_request(RequestStatus.SUBMITTED, details=PROSPECT))
+    for path, purpose in ((f"/en/requests/{REQUEST_ID}/confirm", "confirm-request"), (helped_at(), "helped")):
+        pressed = await press(public, path, link(public, purpose), email=typed)
+        assert (pressed.status_code, public.request.status) == (422, RequestStatus.SUBMITTED)
+        assert ("sent to another address" in pressed.text) == bool(typed)
+        assert hidden(pressed.text)["token"], "Who mistyped can try again."
+
+
+async def test_whoever_sent_the_form_in_this_browser_confirms_with_one_press() -> None:
+    public = Public()
+    client = public.client()
+    form = hidden((await client.get("/en/requests/new")).text)
+    public.clock.move(timedelta(seconds=3))
+    sent = await client.post("/en/requests/new", data={**FORM, **form})
+    assert sent.status_code == 202
+    path = f"/en/requests/{public.requests[0].request_id}/confirm"
+    token = link(public, "confirm-request", public.requests[0].request_id, merchant_id_of(FORM["email"]))
+    page = await client.get(path, params={"token": token})
+    assert 'type="email"' not in page.text
+    elsewhere = await public.client().get(path, params={"token": token})
+    assert 'type="email"' in elsewhere.text
+    assert (await client.post(path, data=hidden(page.text))).status_code == 200
+
+
+async def test_a_cookie_for_one_request_says_nothing_of_another(public: Public) -> None:
+    client = public.client()
+    other = derived_id("another request")
+    mark = public.links.sign("asker", other)
+    client.cookies.set(f"jobwire-asker-{REQUEST_ID.hex[:12]}", mark)
+    public.door.put("requests", REQUEST_ID, a_request(RequestStatus.SUBMITTED, details=PROSPECT))
+    page = await client.get(f"/en/requests/{REQUEST_ID}/confirm", params={"token": link(public, "confirm-request")})
+    assert 'type="email"' in page.text

@@ -54,7 +54,7 @@ class Service:
             Current(self.database, self.teams),
             self.clock,
             self.metrics,
-            sign_in_minutes=30,
+            sign_in_minutes=10,
             news_for=NEWS_FOR,
         )
 

@@ -22,6 +22,7 @@ SIGNED_IN: Answers = {**SESSION, 403: {"description": "Not allowed."}}
 READ: Answers = {**SIGNED_IN, 404: {"description": "Not there, or not yours."}}
 ASKED: Answers = {
     **READ,
+    **OFTEN,
     202: {
         "description": "Stored; its outcome will show at `status_url`.",
         "model": Stored,

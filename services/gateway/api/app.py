@@ -21,6 +21,7 @@ from services.gateway.api.team import team_api
 from services.gateway.attachments import Attachments
 from services.gateway.choices import Choices
 from services.gateway.joining import Joining
+from services.gateway.limits import ActLimits
 from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.operators import Operators
@@ -30,11 +31,12 @@ from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
 from services.gateway.unsubscribe import unsubscribe_pages
+from shared.client_ip import Networks
 from shared.clock import Clock
 from shared.commands import Commander
 from shared.http import application
 from shared.i18n import PAGES
-from shared.limit import MailLimit
+from shared.security_events import SecurityLog
 from shared.settings import Settings
 
 
@@ -49,7 +51,9 @@ class Parts:
     marks: ReadMarks
     attachments: Attachments
     slugs: Slugs
-    invitations: MailLimit
+    limits: ActLimits
+    networks: Networks
+    security: SecurityLog
     choices: Choices
     hub: Hub
     clock: Clock
@@ -58,23 +62,26 @@ class Parts:
 
 def dashboard(parts: Parts) -> FastAPI:
     commander, reading, clock = parts.commander, parts.reading, parts.clock
-    signed_in, joining = SignedIn(parts.accounts, Operators(parts.settings)), Joining(parts.accounts, commander)
-    partner_desk, merchant_desk = PartnerDesk(commander, reading, parts.marks), MerchantDesk(commander, reading)
+    limits = parts.limits
+    signed_in = SignedIn(parts.accounts, Operators(parts.settings), parts.networks)
+    joining = Joining(parts.accounts, commander)
+    partner_desk = PartnerDesk(commander, reading, parts.marks, limits)
+    merchant_desk = MerchantDesk(commander, reading, limits)
 
     app = application("Jobwire: dashboard", LARGER_BODIES)
     for router in (
-        sessions_api(parts.accounts, joining, signed_in),
-        partner_api(commander, reading, parts.slugs, signed_in, clock),
-        team_api(commander, reading, parts.invitations, parts.choices, signed_in, clock),
+        sessions_api(parts.accounts, joining, signed_in, limits, parts.security),
+        partner_api(commander, reading, parts.slugs, limits, signed_in, clock),
+        team_api(commander, reading, limits, parts.choices, signed_in),
         jobs_api(reading, parts.inbox, parts.marks, signed_in),
         acts_api(partner_desk, parts.attachments, signed_in, parts.settings.undo_seconds),
-        leads_api(commander, reading, signed_in),
+        leads_api(commander, reading, limits, signed_in),
         explanations_api(reading, signed_in),
         attachments_api(parts.attachments, reading, signed_in),
-        merchant_api(commander, reading, parts.inbox, merchant_desk, signed_in),
+        merchant_api(commander, reading, parts.inbox, merchant_desk, limits, signed_in),
         merchant_acts_api(merchant_desk, reading, parts.attachments, signed_in),
         events_api(parts.hub, signed_in),
-        pages(parts.accounts, joining),
+        pages(parts.accounts, joining, signed_in, limits, parts.settings),
         unsubscribe_pages(parts.choices),
     ):
         app.include_router(router)

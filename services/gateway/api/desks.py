@@ -8,6 +8,7 @@ from starlette.responses import Response
 from services.gateway.accounts import Membership, Merchant
 from services.gateway.api.asking import Origin, asked
 from services.gateway.api.views import JobView, MerchantJobView, merchant_view, partner_view
+from services.gateway.limits import ActLimits, Counting
 from services.gateway.marks import ReadMarks, said
 from services.gateway.read.reading import Reading
 from services.gateway.read.tenants import member_tenant, merchant_tenant
@@ -17,8 +18,19 @@ from shared.contracts.jobs import AddComment, Job, SendMessage
 from shared.topics import JOB_COMMANDS
 
 
+def counting(member: Membership, *, subject: str = "", target: str = "") -> Counting:
+    """A member's act, as the limits count it."""
+    return Counting(
+        person=str(member.member.member_id),
+        organisation=str(member.partner.partner_id),
+        subject=subject,
+        target=target,
+    )
+
+
 class PartnerDesk:
-    def __init__(self, commander: Commander, reading: Reading, marks: ReadMarks) -> None:
+    def __init__(self, commander: Commander, reading: Reading, marks: ReadMarks, limits: ActLimits) -> None:
+        self._limits = limits
         self._commander = commander
         self._reading = reading
         self._marks = marks
@@ -30,6 +42,7 @@ class PartnerDesk:
     async def ask(self, member: Membership, job_id: UUID, data: Message, origin: Origin) -> JobView | Response:
         """The job after the command, or the 202; raises `Problem` as `asked` does, and 404."""
         before = await self.job(member, job_id)
+        await self._limits.count(type(data), counting(member, subject=str(job_id)))
         writes = isinstance(data, SendMessage | AddComment)
         there = await self._reading.said(job_id, before.version) if writes else 0
         who, location = str(member.member.member_id), f"/api/v1/jobs/{job_id}"
@@ -51,7 +64,8 @@ class PartnerDesk:
 
 
 class MerchantDesk:
-    def __init__(self, commander: Commander, reading: Reading) -> None:
+    def __init__(self, commander: Commander, reading: Reading, limits: ActLimits) -> None:
+        self._limits = limits
         self._commander = commander
         self._reading = reading
 
@@ -62,6 +76,7 @@ class MerchantDesk:
     async def ask(self, merchant: Merchant, job_id: UUID, data: Message, origin: Origin) -> MerchantJobView | Response:
         """As the partner's."""
         await self.job(merchant, job_id)
+        await self._limits.count(type(data), Counting(person=str(merchant.merchant_id), subject=str(job_id)))
         who, location = str(merchant.merchant_id), f"/api/v1/merchant/jobs/{job_id}"
         answer = await asked(self._commander, JOB_COMMANDS, data, job_id, who=who, origin=origin, location=location)
         if isinstance(answer, Response):

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import ASKED, SIGNED_IN
 from services.gateway.api.asking import OriginHeader, asked
+from services.gateway.api.desks import counting
+from services.gateway.limits import ActLimits
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from shared.commands import Commander
@@ -37,7 +39,7 @@ class Leads(BaseModel):
     next_cursor: str | None
 
 
-def leads_api(commander: Commander, reading: Reading, signed_in: SignedIn) -> APIRouter:
+def leads_api(commander: Commander, reading: Reading, limits: ActLimits, signed_in: SignedIn) -> APIRouter:
     router = APIRouter(prefix="/api/v1/reviews/leads", tags=["reviews"], responses=SIGNED_IN)
     Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
 
@@ -55,6 +57,7 @@ def leads_api(commander: Commander, reading: Reading, signed_in: SignedIn) -> AP
         if member.member.assigned_only:
             raise Problem(404, "not_found", "There is no such lead.")
         lead = await reading.lead(member.partner.partner_id, lead_id)
+        await limits.count(AskLeadReview, counting(member, subject=str(lead_id)))
         who, command = str(member.member.member_id), AskLeadReview(actor=member.actor())
         location = "/api/v1/reviews/leads"
         answer = await asked(commander, LEAD_COMMANDS, command, lead.lead_id, who=who, origin=origin, location=location)

@@ -23,6 +23,7 @@ from services.gateway.api.views import (
     mails_view,
     request_view,
 )
+from services.gateway.limits import ActLimits, Counting
 from services.gateway.read.inbox import Inbox, Sort, Wanted
 from services.gateway.read.reading import PAGE, Reading
 from services.gateway.read.tenants import merchant_tenant
@@ -40,8 +41,8 @@ class Blocked(BaseModel):
     blocked: bool = True
 
 
-def merchant_api(
-    commander: Commander, reading: Reading, inbox: Inbox, desk: MerchantDesk, signed_in: SignedIn
+def merchant_api(  # noqa: PLR0913, PLR0917 - the parts, named
+    commander: Commander, reading: Reading, inbox: Inbox, desk: MerchantDesk, limits: ActLimits, signed_in: SignedIn
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1/merchant", tags=["merchant"], responses=SIGNED_IN)
     Asker = Annotated[Merchant, Depends(signed_in.merchant)]  # noqa: N806 - a type
@@ -68,6 +69,7 @@ def merchant_api(
         """You need nothing any more: its open jobs are closed."""
         await reading.request(merchant.merchant_id, request_id)
         who, location = str(merchant.merchant_id), "/api/v1/merchant/requests"
+        await limits.count(WithdrawRequest, Counting(person=who))
         command = WithdrawRequest(actor=merchant.actor())
         answer = await asked(
             commander, REQUEST_COMMANDS, command, request_id, who=who, origin=origin, location=location
@@ -85,6 +87,7 @@ def merchant_api(
         if not await reading.knows(merchant_tenant(merchant.merchant_id), partner_id):
             raise Problem(404, "not_found", "You have no job with this partner.")
         who, location = str(merchant.merchant_id), "/api/v1/merchant/jobs"
+        await limits.count(BlockPartner, Counting(person=who))
         command = BlockPartner(actor=merchant.actor())
         answer = await asked(
             commander, PARTNER_COMMANDS, command, partner_id, who=who, origin=origin, location=location

@@ -16,7 +16,7 @@ from services.gateway.api.views import MerchantJobView
 from services.gateway.attachments import Attachments
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
-from shared.contracts.base import ActorKind, address_key
+from shared.contracts.base import ActorKind
 from shared.contracts.jobs import (
     ConsentAccess,
     DeclineJob,
@@ -61,8 +61,7 @@ def merchant_acts_api(desk: MerchantDesk, reading: Reading, attachments: Attachm
     async def review(job_id: UUID, body: ReviewBody, merchant: Asker, origin: OriginHeader) -> Any:
         """Review a completed job, once."""
         job = await desk.job(merchant, job_id)
-        team = (await reading.partner(job.partner_id)).members
-        own = address_key(merchant.email) in [address_key(one.email) for one in team]
+        own = (await reading.partner(job.partner_id)).joined_at(merchant.email) is not None
         command = ReviewJob(rating=body.rating, text=body.text, of_own_team=own, actor=merchant.actor())
         return await desk.ask(merchant, job_id, command, origin)
 

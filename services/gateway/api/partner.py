@@ -13,6 +13,7 @@ from services.gateway.api.asking import Origin, OriginHeader, asked
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import PartnerView, PreferencesView, profile_view
+from services.gateway.limits import ActLimits, Counting
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
@@ -89,7 +90,9 @@ class ServiceView(BaseModel):
     names: dict[str, str]
 
 
-def partner_api(commander: Commander, reading: Reading, slugs: Slugs, signed_in: SignedIn, clock: Clock) -> APIRouter:
+def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
+    commander: Commander, reading: Reading, slugs: Slugs, limits: ActLimits, signed_in: SignedIn, clock: Clock
+) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["partner"])
     Member_ = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
     Admin = Annotated[Membership, Depends(signed_in.admin)]  # noqa: N806 - a type
@@ -120,6 +123,7 @@ def partner_api(commander: Commander, reading: Reading, slugs: Slugs, signed_in:
         body: Registration, email: Annotated[str, Depends(signed_in.email)], origin: OriginHeader
     ) -> Any:
         """Register an organisation. You become its owner; it is not published yet."""
+        await limits.count(RegisterPartner, Counting(person=email))
         partner_id = derived_id("partner", email, origin.key) if origin.key else uuid4()
         await slugs.claim(body.slug, partner_id)
         owner = Member(

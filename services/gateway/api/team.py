@@ -1,7 +1,7 @@
 """A partner's team in the JSON API: who is in it, invitations, roles, one's own settings."""
 
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
@@ -10,14 +10,15 @@ from starlette.responses import Response
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import OFTEN, SIGNED_IN
 from services.gateway.api.asking import OriginHeader, asked
+from services.gateway.api.desks import counting
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import OwnSettingsView, TeamView, own_settings_view, team_view
 from services.gateway.choices import Choices
+from services.gateway.limits import ActLimits
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.team import no_room
-from shared.clock import Clock
 from shared.commands import Commander
 from shared.contracts.base import Locale, Message
 from shared.contracts.partners import (
@@ -31,7 +32,6 @@ from shared.contracts.partners import (
 )
 from shared.doors import Address, Body, GivenLine
 from shared.http import Problem, field_problem
-from shared.limit import MailLimit
 from shared.topics import PARTNER_COMMANDS
 
 
@@ -58,19 +58,19 @@ class OwnSettings(Body):
     mailed: Annotated[tuple[MailTopic, ...], Field(max_length=20)] | None = None
 
 
-def team_api(  # noqa: PLR0913, PLR0917 - the parts, named
+def team_api(
     commander: Commander,
     reading: Reading,
-    invitations: MailLimit,
+    limits: ActLimits,
     choices: Choices,
     signed_in: SignedIn,
-    clock: Clock,
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["team"], responses=SIGNED_IN)
     Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
     Admin = Annotated[Membership, Depends(signed_in.admin)]  # noqa: N806 - a type
 
     async def ask(member: Membership, data: Message, origin: OriginHeader) -> Partner | Response:
+        await limits.count(type(data), counting(member, target=data.email if isinstance(data, InviteMember) else ""))
         who, location = str(member.member.member_id), "/api/v1/team"
         answer = await asked(
             commander, PARTNER_COMMANDS, data, member.partner.partner_id, who=who, origin=origin, location=location
@@ -89,10 +89,8 @@ def team_api(  # noqa: PLR0913, PLR0917 - the parts, named
     async def invite(body: InvitationBody, member: Admin, origin: OriginHeader, tag: Tag) -> Any:
         """Invite somebody by mail. Inviting the same address again sends another mail."""
         full = no_room(member.partner)
-        if full and member.partner.member_at(body.email) is None:
+        if full and member.partner.named_at(body.email) is None:
             raise field_problem([{"field": "email", "message": full.reason, "code": full.code}])
-        if not await invitations.allows(uuid4(), body.email, clock.now()):
-            raise Problem(429, "too_many", "This address has been invited often. Try again in a quarter of an hour.")
         return tag(await change(member, InviteMember(**dict(body), actor=member.actor()), origin))
 
     @router.put("/team/{member_id:uuid}", response_model=TeamView, responses=REPLACED)

@@ -1,7 +1,7 @@
 """Tells the open streams of one replica what they may know of."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from random import uniform
 from uuid import UUID
@@ -26,6 +26,10 @@ BACK_SECONDS = (1.0, 10.0)
 """Between these a page waits before it connects again when its connection breaks: all of a replica's break at once."""
 BACK_SOON_SECONDS = (0.2, 1.5)
 """The same when its stream alone ends."""
+SESSIONS_SECONDS = 3.0
+"""How soon a stream ends after its session."""
+AT_ONCE = 1_000
+"""Sessions that are asked about in one query."""
 BEHIND_SECONDS = 5.0
 """How long a replica that is behind a page's cursor may take to get there."""
 
@@ -66,6 +70,17 @@ class Hub:
             raise Problem(429, "too_many_streams", "Close another page that is open in this session.", retry_after=wait)
         if len(self._streams) >= self._settings.live_streams:
             raise Problem(503, "try_again", "Too many pages are listening here. Try again soon.", retry_after=wait)
+
+    async def end_sessions(self, alive: Callable[[Collection[bytes]], Awaitable[set[bytes]]]) -> None:
+        """End the streams whose sessions have ended: here, on another replica, or by their time. `alive` tells which of
+        these sessions are open, by the hashes of their tokens.
+        """
+        sessions = list({bytes.fromhex(stream.session) for stream in self._streams if stream.session})
+        for start in range(0, len(sessions), AT_ONCE):
+            asked = sessions[start : start + AT_ONCE]
+            ended = {key.hex() for key in set(asked) - await alive(asked)}
+            for stream in [one for one in self._streams if one.session in ended]:
+                stream.end(comes_back=False)
 
     async def listen(self, stream: Stream, last_event_id: str | None) -> AsyncGenerator[bytes]:
         """What to send: `hello`, then a `job` for each event, for some minutes, or until a team of the listener's

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from pymongo import DeleteMany
-
 from services.gateway.read.search_index import tokens_of_entry
 from shared.contracts.base import address_key
 from shared.contracts.jobs import Job
@@ -17,14 +15,10 @@ from shared.records import Received
 
 PARTNERS, MERCHANTS, JOBS, TIMELINE = "team_view", "merchant_view", "job_view", "timeline_view"
 STANDINGS, REQUESTS, LEADS = "standing_view", "request_view", "lead_view"
-SESSIONS = "sessions"
-"""Not a read model; but whoever leaves a team is signed out by the fact itself."""
 
 
 async def prepare(database: Database) -> None:
-    await database[PARTNERS].create_index("emails")
     await database[PARTNERS].create_index("slug")
-    await database[SESSIONS].create_index("email")
     await database[REQUESTS].create_index([("merchant_id", 1), ("submitted_at", -1), ("_id", -1)])
     await database[LEADS].create_index([("partner_id", 1), ("delivered_at", -1), ("_id", -1)])
     for of in ("partner_id", "merchant_id"):
@@ -40,16 +34,10 @@ async def prepare(database: Database) -> None:
 def on_partner(received: Received) -> Iterable[Write]:
     partner: Partner = received.record.snapshot
     fields = {
-        "emails": [address_key(member.email) for member in partner.members],
         "slug": partner.profile.slug,
         "partner": partner.model_dump(mode="json"),
     }
     yield newer(PARTNERS, partner.partner_id, partner.version, fields)
-    removed = received.record.fact.removed
-    if removed is not None:
-        # Only what was opened before: who comes back later is not signed out when this is read again.
-        theirs = {"email": address_key(removed.email), "created_at": {"$lte": received.record.time}}
-        yield Write(SESSIONS, DeleteMany(theirs))
 
 
 def on_request(received: Received) -> Iterable[Write]:

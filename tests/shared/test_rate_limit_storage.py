@@ -1,14 +1,14 @@
 """Limits count the same in memory and in a real MongoDB, with either driver."""
 
-from services.leads.windows import MongoWindows
 from shared.mongo import Database
+from shared.rate_limit_storage import MongoWindows
 from tests.fakes import ManualClock
-from tests.leads.window_rules import (
+from tests.memory_mongo import MemoryDatabase
+from tests.shared.window_rules import (
     check_a_window_moves,
     check_five_of_fifty_at_once_get_in,
     check_what_is_cleared_is_empty,
 )
-from tests.memory_mongo import MemoryDatabase
 
 
 async def checked(database: Database) -> None:
