@@ -85,6 +85,8 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
         {"merchant_name": "Kettle & Thread", "service_name": SERVICE, "title": "Spring launch"},
     ),
     "sign_in": ("sign_in", {"minutes": 10}),
+    "register": ("register", {"minutes": 10}),
+    "confirm_address": ("confirm_address", {"partner_name": "Studio Hoshi"}),
     "sign_in, one minute": ("sign_in", {"minutes": 1}),
     "new_job, matched": ("new_job", OFFER),
     "new_job, one other": ("new_job", {**OFFER, "others": 1}),

@@ -3,6 +3,7 @@ it in the API's document.
 """
 
 import re
+import unicodedata
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, get_args, get_origin
@@ -63,6 +64,33 @@ Address = Annotated[str, Field(max_length=254, json_schema_extra=_EMAIL), AfterV
 """An e-mail address. Reserved names reach nobody."""
 
 GivenLine = Annotated[str, _as_sent(Line), AfterValidator(str.strip)]
+_TOP_LEVEL = (
+    "com|net|org|info|biz|xyz|shop|store|online|site|website|app|dev|web|blog|cloud|tech|agency|studio|design|work|works|"
+    "click|link|live|help|support|page|link|club|life|world|today|email|pro|name|mobi|asia|icu|vip|top|gmbh|inc|ltd"
+)
+_CONTACT = re.compile(
+    rf"""://|\bwww\.|@|[a-z0-9-]{{2,}}\.(?:[a-z]{{2}}|{_TOP_LEVEL}|xn--[a-z0-9-]+)(?=$|[\s/,;:!?)\]'"])"""
+    r"|(?:\d[\s./()-]*){7,}",
+    re.IGNORECASE,
+)
+"""A web address, an e-mail address or a telephone number: a country or a common ending behind a dot, or seven digits
+and more.
+"""
+_UNSEEN_IN_NAMES = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+
+
+def plain_name(name: str) -> str:
+    """A name that calls somebody something and leads nowhere: it stands in mails to strangers. Raises ValueError."""
+    folded = unicodedata.normalize("NFKC", name).replace("\u3002", ".").replace("\uff61", ".")
+    if _UNSEEN_IN_NAMES.search(name):
+        raise PydanticCustomError("name_unseen", "A name holds no invisible marks.")
+    if _CONTACT.search(folded):
+        raise PydanticCustomError("name_contact", "A name holds no web address, e-mail address or telephone number.")
+    return name
+
+
+GivenName = Annotated[str, _as_sent(Line), AfterValidator(str.strip), AfterValidator(plain_name)]
+"""What somebody or an organisation is called."""
 GivenText = Annotated[str, _as_sent(Text), AfterValidator(str.strip)]
 GivenNote = Annotated[
     str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]*$")

@@ -8,7 +8,15 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from shared.settings import Settings
 
 Purpose = Literal[
-    "sign-in", "merchant-link", "confirm-request", "invitation", "helped", "lead-review", "unsubscribe", "asker"
+    "sign-in",
+    "merchant-link",
+    "confirm-request",
+    "invitation",
+    "helped",
+    "lead-review",
+    "unsubscribe",
+    "asker",
+    "address",
 ]
 
 

@@ -125,6 +125,7 @@ class Accounts:
         locale, sign_in_id = await self._language_of(email), uuid4()
         if locale is None and newcomers is None and await self.merchants_are_behind():
             newcomers = Locale.EN
+        is_known = locale is not None
         locale = locale or newcomers
         if locale is None:
             return
@@ -134,7 +135,7 @@ class Accounts:
             return  # whoever asks is not to learn whether somebody has asked before
         record = command(
             # No name: whoever chose it may not be the one who reads it.
-            SignInRequested(email=email, name="", locale=locale, asked_by=asked_by),
+            SignInRequested(email=email, name="", locale=locale, asked_by=asked_by, newcomer=not is_known),
             sign_in_id,
             source="gateway",
             time=self._clock.now(),

@@ -67,6 +67,7 @@ def build(service: Service) -> FastAPI:
             attachments=attachments,
             slugs=slugs,
             limits=limits,
+            links=Links(settings),
             networks=Networks(settings.trusted_proxies),
             security=service.security,
             choices=Choices(Links(settings), service.publisher, clock),

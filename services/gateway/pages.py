@@ -11,6 +11,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, Response
 
 from services.gateway.accounts import Accounts, Proof, digest_of
+from services.gateway.addresses import Addresses
 from services.gateway.joining import Joining
 from services.gateway.limits import Act, ActLimits, Counting
 from services.gateway.signed_in import SignedIn
@@ -24,8 +25,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 COOKIE_SECONDS = 3600
 
 
-def pages(
-    accounts: Accounts, joining: Joining, signed_in: SignedIn, limits: ActLimits, settings: Settings
+def pages(  # noqa: C901, PLR0913, PLR0917 - a list of pages, and the parts, named
+    accounts: Accounts,
+    joining: Joining,
+    addresses: Addresses,
+    signed_in: SignedIn,
+    limits: ActLimits,
+    settings: Settings,
 ) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     secure = settings.public_url.startswith("https://")
@@ -67,6 +73,22 @@ def pages(
         response.set_cookie(cookie, asked, COOKIE_SECONDS, secure=secure, httponly=True, samesite="lax")
         response.background = BackgroundTask(accounts.request_sign_in, email, asked_by=digest_of(asked))
         return response
+
+    @router.get("/{locale}/notification-address")
+    async def ask_to_confirm(locale: Locale, token: str = "") -> Response:
+        return _page(locale, "confirm_address.html", token=token, wrong=False)
+
+    @router.post("/{locale}/notification-address")
+    async def confirmed(locale: Locale, request: Request) -> Response:
+        form = await request.form()
+        token, email = str(form.get("token", "")), str(form.get("email", ""))[:254]
+        try:
+            await addresses.confirm(token, email)
+        except Problem as problem:
+            if problem.code == "address_needed":
+                return _page(locale, "confirm_address.html", 422, token=token, wrong=bool(email))
+            return _page(locale, "address_not_confirmed.html", problem.status)
+        return _page(locale, "address_confirmed.html")
 
     return router
 

@@ -5,7 +5,7 @@ from typing import get_args
 from uuid import UUID
 
 from services.gateway.team import TeamCommand, decide_team, team_after
-from shared.contracts.base import ActorKind
+from shared.contracts.base import ActorKind, address_key
 from shared.contracts.codec import MAX_RECORD_BYTES
 from shared.contracts.partners import (
     MOST_BLOCKS,
@@ -14,6 +14,7 @@ from shared.contracts.partners import (
     ChangeOwnSettings,
     ChangePreferences,
     ChangeProfile,
+    ConfirmNotificationAddress,
     Offer,
     OfferService,
     Partner,
@@ -110,6 +111,8 @@ def _decide_change(partner: Partner, command: PartnerCommand) -> Decision:
         return _block(partner, command)
     if isinstance(command, get_args(TeamCommand)):
         return decide_team(partner, command)
+    if isinstance(command, ConfirmNotificationAddress):
+        return _confirm(partner, command)
     member = partner.acting(command.actor)
     if member is None or not member.administers:
         return Rejection("forbidden", "Only owners and admins can change this.")
@@ -118,8 +121,8 @@ def _decide_change(partner: Partner, command: PartnerCommand) -> Decision:
 
 def _changed(partner: Partner, command: PartnerCommand) -> Decision:
     match command:
-        case ChangePreferences(preferences=preferences, actor=actor):
-            return [] if preferences == partner.preferences else [PartnerChanged(preferences=preferences, actor=actor)]
+        case ChangePreferences():
+            return _prefer(partner, command)
         case ChangeProfile():
             said = {name: getattr(command, name) for name in ChangeProfile.model_fields if name in Profile.model_fields}
             return _with_profile(partner, command, **said)
@@ -133,6 +136,31 @@ def _changed(partner: Partner, command: PartnerCommand) -> Decision:
             return _with_profile(partner, command, published=False)
         case _:
             raise TypeError(f"No rule for {type(command).__name__}.")
+
+
+def _prefer(partner: Partner, command: ChangePreferences) -> Decision:
+    """An address that is neither confirmed nor a member's own is asked first; named again, it is asked again."""
+    before, wanted = partner.preferences, command.preferences.notification_email
+    if wanted is None or partner.joined_at(wanted):
+        confirmed = True
+    else:
+        confirmed = before.email_confirmed and address_key(wanted) == address_key(before.notification_email or "")
+    after = command.preferences.model_copy(update={"email_confirmed": confirmed})
+    to_confirm = None if confirmed else wanted
+    if after == before and to_confirm is None:
+        return []
+    return [PartnerChanged(preferences=after, to_confirm=to_confirm, actor=command.actor)]
+
+
+def _confirm(partner: Partner, command: ConfirmNotificationAddress) -> Decision:
+    preferences = partner.preferences
+    if command.actor.kind is not ActorKind.SYSTEM:
+        return Rejection("forbidden", "An address is confirmed by the link that was mailed to it.")
+    if address_key(preferences.notification_email or "") != address_key(command.email):
+        return Rejection("address_changed", "This organisation has named another address since.")
+    if preferences.email_confirmed:
+        return []
+    return [PartnerChanged(preferences=preferences.model_copy(update={"email_confirmed": True}), actor=command.actor)]
 
 
 def _with_profile(partner: Partner, command: PartnerCommand, **fields: object) -> Decision:

@@ -24,6 +24,8 @@ KIND_NAMES = {
     MailKind.MENTIONS: N_("comments in which you are mentioned"),
     MailKind.REVIEWS: N_("reviews and answers to them"),
     MailKind.REVIEW_REQUESTS: N_("requests for a review"),
+    MailKind.INVITATIONS: N_("invitations to join a team"),
+    MailKind.CONFIRMATIONS: N_("questions whether an address that somebody entered is yours"),
 }
 
 Token = Annotated[str, Query(max_length=2000)]

@@ -36,7 +36,7 @@ _ORIGINS = re.compile(r"\*|https?://[A-Za-z0-9.*:-]+( +https?://[A-Za-z0-9.*:-]+
 
 # A field's own sentence; pydantic's are for programs.
 _MESSAGES = {
-    "merchant.name": N_("Please tell us your name."),
+    "merchant.name": N_("Please tell us your name, without web addresses, e-mail addresses or telephone numbers."),
     "merchant.email": N_("Please enter an e-mail address that we can write to."),
     "merchant.store_url": N_("Please enter your store's address, such as https://shop.example."),
     "merchant.phone": N_("Please enter a telephone number, or leave it empty."),

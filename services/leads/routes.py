@@ -12,7 +12,7 @@ from services.leads.submission import NewMerchant, NewRequest, PlainPhone, reach
 from shared.client_ip import Networks
 from shared.commands import NotTaken
 from shared.contracts.requests import Priorities, RequestStatus
-from shared.doors import Body, GivenLine, GivenMoney, GivenText, GivenUrl
+from shared.doors import Body, GivenLine, GivenMoney, GivenName, GivenText, GivenUrl
 from shared.http import Problem
 from shared.idempotency import KEY_HEADER, digest_of
 from shared.metrics import Metrics
@@ -40,7 +40,7 @@ CONFIRMED: Answers = {
 
 
 class SentMerchant(Body, NewMerchant):
-    name: Annotated[GivenLine, BeforeValidator(seen)]
+    name: Annotated[GivenName, BeforeValidator(seen)]
     store_url: Annotated[GivenUrl | None, AfterValidator(reachable)] = None
     phone: PlainPhone | None = None
 

@@ -20,7 +20,7 @@ from shared.contracts.requests import (
     RequestKind,
     merchant_id_of,
 )
-from shared.doors import Address
+from shared.doors import Address, plain_name
 from shared.taxonomy import ServiceKey
 
 _UNSEEN = re.compile("[\u0080-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb]")
@@ -64,7 +64,7 @@ Phone = Annotated[PlainPhone, BeforeValidator(_half_width)]
 
 
 class NewMerchant(BaseModel):
-    name: SeenLine
+    name: Annotated[SeenLine, AfterValidator(plain_name)]
     email: Address
     store_url: Annotated[WebUrl | None, BeforeValidator(_with_scheme), AfterValidator(reachable)] = None
     phone: Phone | None = None

@@ -12,6 +12,7 @@ from jinja2 import Template
 from mjml import mjml2html
 
 from services.notifications.envelope import (
+    ADDRESS_LINK,
     CONFIRM_LINK,
     DIRECTORY_LINK,
     HELPED_LINK,
@@ -114,6 +115,9 @@ class Composer:
         elif mail.link == INVITATION_LINK:
             claims = {"email": email, "partner": str(mail.about), "member": mail.values["member_id"]}
             token = self._links.sign("invitation", mail.id, claims)
+        elif mail.link == ADDRESS_LINK:
+            page = f"{self._settings.public_url}/{mail.recipient.locale.value}/notification-address"
+            token = self._links.sign("address", mail.id, {"email": email, "partner": str(mail.about)})
         else:
             return page
         return f"{page}?token={token}"

@@ -19,6 +19,8 @@ MERCHANT_LINK = "merchant"
 """The link signs in the merchant it was sent to, for days."""
 INVITATION_LINK = "invitation"
 """The link lets the invited address join the team that the mail is about, for days."""
+ADDRESS_LINK = "address"
+"""The link confirms that the address wants the mails of the organisation that the mail is about."""
 HELPED_LINK = "helped"
 """The link says that somebody is helping with the request that the mail is about."""
 LEAD_REVIEW_LINK = "lead-review"
@@ -31,6 +33,7 @@ DIRECTORY_LINK = "directory"
 _SIDES = {
     DESK_LINK: ActorKind.PARTNER,
     INVITATION_LINK: ActorKind.PARTNER,
+    ADDRESS_LINK: ActorKind.PARTNER,
     PROFILE_LINK: ActorKind.PARTNER,
     CONFIRM_LINK: ActorKind.MERCHANT,
     MERCHANT_LINK: ActorKind.MERCHANT,

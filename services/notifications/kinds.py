@@ -46,8 +46,13 @@ _UNKNOWN = Kind()
 
 KINDS: Mapping[str, Kind] = {
     "sign_in": Kind(Subject.SIGN_IN, insists=True, unless=(sense.stale,)),
-    "confirm_request": Kind(Subject.REQUEST, insists=True, unless=(sense.confirmed,)),
-    "invitation": Kind(Subject.PARTNER, unless=(sense.uninvited,)),
+    # What somebody else may have caused who typed in an address.
+    "register": Kind(Subject.SIGN_IN, refused_as=MailKind.CONFIRMATIONS, insists=True, unless=(sense.stale,)),
+    "confirm_request": Kind(
+        Subject.REQUEST, refused_as=MailKind.CONFIRMATIONS, insists=True, unless=(sense.confirmed,)
+    ),
+    "confirm_address": Kind(Subject.PARTNER, refused_as=MailKind.CONFIRMATIONS, insists=True, unless=(sense.unnamed,)),
+    "invitation": Kind(Subject.PARTNER, refused_as=MailKind.INVITATIONS, unless=(sense.uninvited,)),
     # What a partner is here for. Who wants less of it says so in the preferences.
     "new_job": Kind(unless=(sense.over, sense.blocked, sense.left_team), reaches_somebody=True),
     "lead": Kind(

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.notifications import words
 from services.notifications.envelope import (
+    ADDRESS_LINK,
     CONFIRM_LINK,
     DESK_LINK,
     INVITATION_LINK,
@@ -70,12 +71,19 @@ def mail_for_sign_in(record: Command[SignInRequested], minutes: int) -> Mail:
     request = record.data
     recipient = Recipient(request.email, "", request.locale)
     values = {"minutes": minutes, "asked_by": request.asked_by}
-    return mail_because_of(record, "sign_in", recipient, REQUESTED_LINK, values)
+    template = "register" if request.newcomer else "sign_in"
+    return mail_because_of(record, template, recipient, REQUESTED_LINK, values)
 
 
 def mails_for_partner(event: Event[PartnerChanged, Partner]) -> Iterator[Mail]:
-    """The invitation of a new member, unless it was taken back or accepted meanwhile."""
+    """The invitation of a new member, unless it was taken back or accepted meanwhile; and the question to an address
+    for notifications.
+    """
     partner, fact = event.snapshot, event.fact
+    if fact.to_confirm and not partner.preferences.email_confirmed:
+        asked = Recipient(fact.to_confirm, "", partner.profile.main_language)
+        named = {"partner_name": partner.profile.name}
+        yield mail_because_of(event, "confirm_address", asked, ADDRESS_LINK, named, partner_id=partner.partner_id)
     member = partner.member(fact.invited) if fact.invited else None
     if member is None or member.joined or fact.actor is None:
         return

@@ -21,7 +21,7 @@ def desk_of(partner: Partner, topic: MailTopic, assignees: Collection[UUID] = ()
 
     What is new always reaches somebody: a job that nobody hears of expires.
     """
-    address = partner.preferences.notification_email
+    address = partner.preferences.inbox
     desk = [Recipient(address, partner.profile.name, partner.profile.main_language)] if address else []
     owners = [member for member in partner.members if member.joined and member.role is Role.OWNER]
     members = [

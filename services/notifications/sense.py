@@ -62,7 +62,7 @@ def left_team(mail: Mail, now: Now, _at: datetime) -> str:
     """The address is neither the desk's nor a member's who may see what the mail is about."""
     if now.partner is None or side_of(mail.link) is not ActorKind.PARTNER:
         return ""
-    desk = now.partner.preferences.notification_email
+    desk = now.partner.preferences.inbox
     if desk and address_key(desk) == address_key(mail.recipient.email):
         return ""
     member = _member(mail, now.partner)
@@ -70,6 +70,15 @@ def left_team(mail: Mail, now: Now, _at: datetime) -> str:
         return LEFT_TEAM
     hidden = member.assigned_only and now.job is not None and member.member_id not in now.job.assignees
     return "no_access" if hidden else ""
+
+
+def unnamed(mail: Mail, now: Now, _at: datetime) -> str:
+    """The organisation has named another address, or somebody there has confirmed it."""
+    if now.partner is None:
+        return ""
+    named, preferences = address_key(mail.recipient.email), now.partner.preferences
+    waits = not preferences.email_confirmed and address_key(preferences.notification_email or "") == named
+    return "" if waits else "unnamed"
 
 
 def unassigned(mail: Mail, now: Now, _at: datetime) -> str:

@@ -17,6 +17,8 @@ class MailKind(StrEnum):
     MENTIONS = "mentions"
     REVIEWS = "reviews"
     REVIEW_REQUESTS = "review_requests"
+    INVITATIONS = "invitations"
+    CONFIRMATIONS = "confirmations"
 
 
 def choice_id_of(email: str, topic: MailKind) -> UUID:

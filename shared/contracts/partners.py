@@ -61,16 +61,23 @@ class Away(Contract):
 
 class Preferences(Contract):
     """`available`: can be contacted and gets work. `visible`: shown in search and matched. `notification_email`:
-    where job mails go. `jobs_per_week` and `open_jobs`: no more than that are sent by matching; None sets no limit.
+    where job mails go, once somebody there has confirmed it (`email_confirmed`). `jobs_per_week` and `open_jobs`: no
+    more than that are sent by matching; None sets no limit.
     """
 
     available: bool = True
     visible: bool = True
     dropshippers: bool = True
     notification_email: Email | None = None
+    email_confirmed: bool = True
     away: Away | None = None
     jobs_per_week: Annotated[int, Field(ge=0, le=10_000)] | None = None
     open_jobs: Annotated[int, Field(ge=0, le=10_000)] | None = None
+
+    @property
+    def inbox(self) -> Email | None:
+        """The address that job mails may go to."""
+        return self.notification_email if self.email_confirmed else None
 
     def contactable(self, at: datetime) -> bool:
         """Available, and not away on this day."""
@@ -195,6 +202,13 @@ class ChangePreferences(Message):
     actor: Actor
 
 
+class ConfirmNotificationAddress(Message):
+    """Whoever reads this address wants the mails. Whoever sends this has checked the mailed link."""
+
+    email: Email
+    actor: Actor
+
+
 class ChangeProfile(Message):
     """What the partner says of itself, whole."""
 
@@ -280,7 +294,8 @@ class BlockPartner(Message):
 class PartnerChanged(Message):
     """The parts that changed, whole; what is None stayed as it was. Of a team only `member` is named, who is new or not
     as before, or `removed`; `members` is the first team, and the whole one in older records. `blocked` is the merchant
-    who has just blocked the partner. `invited` and `removed` name who is mailed and whose sessions end.
+    who has just blocked the partner. `invited` is mailed, `removed` is out, and `to_confirm` is the address for
+    notifications that is asked whether it wants them.
     """
 
     profile: Profile | None = None
@@ -291,23 +306,27 @@ class PartnerChanged(Message):
     blocked: UUID | None = None
     invited: UUID | None = None
     removed: Member | None = None
+    to_confirm: Email | None = None
     actor: Actor | None = None
 
 
 class SignInRequested(Message):
     """Somebody asked for a link. The record carries no secret: whoever mails the link signs `subject` with the shared
     key. `name` is empty: earlier releases greeted by it. `asked_by` is a digest of a secret that the asker keeps.
+    Nobody knows the address of a `newcomer`: anybody may have typed it.
     """
 
     email: Email
     name: str
     locale: Locale
     asked_by: str = ""
+    newcomer: bool = False
 
 
 PartnerCommand = (
     RegisterPartner
     | ChangePreferences
+    | ConfirmNotificationAddress
     | ChangeProfile
     | OfferService
     | WithdrawService

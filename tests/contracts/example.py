@@ -16,6 +16,7 @@ from shared.topics import Topic
 TEXTS = {
     "email": "mia@kettle.example",
     "notification_email": "desk@hoshi.example",
+    "to_confirm": "desk@hoshi.example",
     "to": "mia@kettle.example",
     "slug": "studio-hoshi",
     "country": "JP",

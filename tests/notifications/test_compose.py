@@ -78,7 +78,8 @@ def test_the_link_of_an_invitation_is_signed_for_this_address_and_this_team() ->
     fact = PartnerChanged(members=partner.members, invited=KEN, actor=BY_PARTNER)
     (mail,) = mails_for_partner(an_event(fact, partner, subject=PARTNER_ID))
     text = Composer(SETTINGS, LINKS).compose(mail, NOW).get_body(("plain",)).get_content()
-    (link,) = [word for word in text.split() if word.startswith("http://gateway/")]
+    link, refusal = [word for word in text.split() if word.startswith("http://gateway/")]
+    assert refusal.startswith("http://gateway/unsubscribe?token=")
     address, _, token = link.partition("?token=")
     assert address == "http://gateway/ja/sign-in"
     link_id, claims = LINKS.read("invitation", token, 60)

@@ -451,7 +451,7 @@ async def test_only_what_may_be_refused_can_be(office: Office, template: str) ->
     await office.refusals.learn([chose(kind, wanted=False, at=now) for kind in MailKind])
     reason = await office.refusals.reason(a_mail()._replace(template=template), now)
     must_come = {
-        "sign_in", "confirm_request", "invitation", "new_job", "lead", "lead_matched", "unmatched", "partner_replied",
+        "sign_in", "new_job", "lead", "lead_matched", "unmatched", "partner_replied",
         "access_asked", "access_step", "job_declined", "expired", "assigned",
     }  # fmt: skip
     assert reason == ("" if template in must_come else "unsubscribed")

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from services.gateway.accounts import Accounts
+from services.gateway.addresses import Addresses
 from services.gateway.api.acts import acts_api
 from services.gateway.api.attachments import LARGER_BODIES, attachments_api
 from services.gateway.api.desks import MerchantDesk, PartnerDesk
@@ -36,6 +37,7 @@ from shared.clock import Clock
 from shared.commands import Commander
 from shared.http import application
 from shared.i18n import PAGES
+from shared.links import Links
 from shared.security_events import SecurityLog
 from shared.settings import Settings
 
@@ -52,6 +54,7 @@ class Parts:
     attachments: Attachments
     slugs: Slugs
     limits: ActLimits
+    links: Links
     networks: Networks
     security: SecurityLog
     choices: Choices
@@ -81,7 +84,7 @@ def dashboard(parts: Parts) -> FastAPI:
         merchant_api(commander, reading, parts.inbox, merchant_desk, limits, signed_in),
         merchant_acts_api(merchant_desk, reading, parts.attachments, signed_in),
         events_api(parts.hub, signed_in),
-        pages(parts.accounts, joining, signed_in, limits, parts.settings),
+        pages(parts.accounts, joining, Addresses(parts.links, commander), signed_in, limits, parts.settings),
         unsubscribe_pages(parts.choices),
     ):
         app.include_router(router)

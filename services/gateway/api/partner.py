@@ -10,16 +10,17 @@ from starlette.responses import Response
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import ASKED
 from services.gateway.api.asking import Origin, OriginHeader, asked
+from services.gateway.api.desks import counting
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import PartnerView, PreferencesView, profile_view
-from services.gateway.limits import ActLimits, Counting
+from services.gateway.limits import Act, ActLimits, Counting
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
 from shared.clock import Clock
 from shared.commands import Commander
-from shared.contracts.base import Actor, ActorKind, Locale, Message, derived_id
+from shared.contracts.base import Actor, ActorKind, Locale, Message, address_key, derived_id
 from shared.contracts.partners import (
     Away,
     ChangePreferences,
@@ -41,7 +42,7 @@ from shared.contracts.partners import (
     WithdrawService,
     member_id_of,
 )
-from shared.doors import Address, Body, GivenLine, GivenMoney, GivenText, GivenUrl
+from shared.doors import Address, Body, GivenMoney, GivenName, GivenText, GivenUrl
 from shared.taxonomy import SERVICES, ServiceKey
 from shared.topics import PARTNER_COMMANDS
 
@@ -54,7 +55,7 @@ class ProfileBody(Body):
     """What a partner says of itself. `slug` is the last part of the profile's address."""
 
     slug: Slug
-    name: GivenLine
+    name: GivenName
     about: GivenText
     main_language: Locale
     languages: Annotated[list[Language], Field(min_length=1, max_length=20), AfterValidator(_each_once)]
@@ -65,7 +66,7 @@ class ProfileBody(Body):
 class Registration(ProfileBody):
     """`your_name` is the name of the person who registers, and becomes the owner."""
 
-    your_name: GivenLine
+    your_name: GivenName
 
 
 class OfferBody(Body):
@@ -186,8 +187,13 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
     async def change_preferences(
         body: PreferencesBody, member: Admin, origin: OriginHeader, expected: Expected, tag: Tag
     ) -> Any:
-        """Set all preferences. Who is away from a day until another comes back by itself."""
+        """Set all preferences. Whoever is away comes back by itself after the last day. An address for notifications
+        that is not a member's own gets nothing before somebody there has confirmed it.
+        """
         chosen = Preferences.model_validate(body.model_dump())
+        before, named = member.partner.preferences.inbox, chosen.notification_email
+        if named and address_key(named) != address_key(before or "") and not member.partner.joined_at(named):
+            await limits.count(Act.NAME_ADDRESS, counting(member, target=named))
         command = ChangePreferences(preferences=chosen, expected_version=expected, actor=member.actor())
         answer = await ask(str(member.member.member_id), member.partner.partner_id, command, origin, "preferences")
         if isinstance(answer, Response):

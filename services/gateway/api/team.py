@@ -30,7 +30,7 @@ from shared.contracts.partners import (
     RemoveMember,
     Role,
 )
-from shared.doors import Address, Body, GivenLine
+from shared.doors import Address, Body, GivenName
 from shared.http import Problem, field_problem
 from shared.topics import PARTNER_COMMANDS
 
@@ -39,7 +39,7 @@ class InvitationBody(Body):
     """`assigned_only`: the member will see no jobs but those assigned to it."""
 
     email: Address
-    name: GivenLine
+    name: GivenName
     role: Role = Role.MEMBER
     locale: Locale
     assigned_only: bool = False
@@ -53,7 +53,7 @@ class MemberBody(Body):
 class OwnSettings(Body):
     """`mailed` is what you want to be mailed about; null leaves it to your role."""
 
-    name: GivenLine
+    name: GivenName
     locale: Locale
     mailed: Annotated[tuple[MailTopic, ...], Field(max_length=20)] | None = None
 
