@@ -181,6 +181,13 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
         "correspondence",
         {**COMMENT, "merchant_name": "Kettle & Thread", "internal": False, "parts": BURST},
     ),
+    "request_stopped": ("request_stopped", TO_MEMBER),
+    "job_stopped": ("job_stopped", TO_MEMBER),
+    "lead_stopped": ("lead_stopped", TO_MEMBER),
+    "review_taken_down": ("review_taken_down", TO_MEMBER),
+    "lead_review_taken_down": ("lead_review_taken_down", TO_MEMBER),
+    "account, suspended": ("account", {"suspended": True}),
+    "account, restored": ("account", {"suspended": False}),
     "assigned": (
         "assigned",
         {"recipient_name": "Aiko", "assigned_by": "Ken", "title": "Spring launch", "service_name": SERVICE},

@@ -60,6 +60,7 @@ JOB_ID = job_id_of(REQUEST_ID, PARTNER_ID)
 BY_PARTNER = Actor(kind=ActorKind.PARTNER, partner_id=PARTNER_ID, member_id=AIKO, name="Aiko")
 BY_MERCHANT = Actor(kind=ActorKind.MERCHANT, merchant_id=MERCHANT_ID, name="Mia")
 BY_SYSTEM = Actor(kind=ActorKind.SYSTEM)
+BY_OPERATOR = Actor(kind=ActorKind.OPERATOR, name="ora")
 BY_OTHER_PARTNER = Actor(kind=ActorKind.PARTNER, partner_id=derived_id("another partner"), member_id=KEN, name="Otto")
 BY_OTHER_MERCHANT = Actor(kind=ActorKind.MERCHANT, merchant_id=derived_id("another merchant"), name="Olga")
 

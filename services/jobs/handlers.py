@@ -38,4 +38,5 @@ def on_match_closed(event: Event[MatchClosed, Match]) -> Iterable[Order]:
         return
     for asked in event.snapshot.asked:
         job_id = job_id_of(event.snapshot.request_id, asked.partner_id)
-        yield Order(job_id, CloseJob(reason=DeclineReason.WITHDRAWN, actor=SYSTEM))
+        reason = DeclineReason.STOPPED if event.fact.stopped else DeclineReason.WITHDRAWN
+        yield Order(job_id, CloseJob(reason=reason, actor=SYSTEM))

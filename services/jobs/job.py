@@ -13,7 +13,7 @@ from services.jobs.access import AccessCommand, access_ended, decide_access
 from services.jobs.assigning import AssigningCommand, assigned, decide_assigning
 from services.jobs.parties import forbidden
 from services.jobs.review import ReviewCommand, ReviewFact, decide_review, reviewed
-from services.jobs.table import TABLE, UNANSWERED, Move, refusal
+from services.jobs.table import CLOSED, TABLE, UNANSWERED, Move, refusal
 from services.jobs.undo import UndoCommand, decide_act, decide_undo, done
 from shared.contracts.base import ActorKind, Message
 from shared.contracts.jobs import (
@@ -47,6 +47,7 @@ from shared.contracts.jobs import (
     JobReactivated,
     JobReminded,
     JobReplied,
+    JobStopped,
     MarkInactive,
     MembersAssigned,
     MerchantReplied,
@@ -143,12 +144,18 @@ def _send(job: Job, command: SendMessage) -> Decision:
 
 
 def _close(job: Job, command: CloseJob) -> Decision:
-    """The merchant withdrew the request, or blocked the partner: then a job that is over is closed too."""
+    """The merchant withdrew the request or blocked the partner, or the marketplace stopped the request. Blocking also
+    closes what is over, and stopping what is completed: its two sides could go on.
+    """
     refused = refusal(job, Move.DECLINE)
-    declined = JobDeclined(decline=Decline(by=ActorKind.MERCHANT, reason=command.reason), actor=command.actor)
+    stops = command.reason is DeclineReason.STOPPED
+    by = ActorKind.OPERATOR if stops else ActorKind.MERCHANT
+    declined = JobDeclined(decline=Decline(by=by, reason=command.reason), actor=command.actor)
     facts: list[Message] = [] if refused else [declined]
     if command.reason is DeclineReason.BLOCKED:
         facts += [] if job.blocked else [JobBlocked(actor=command.actor)]
+    elif stops and job.status not in CLOSED:
+        facts += [] if job.stopped_at else [JobStopped(actor=command.actor)]
     elif refused:
         return refused
     return [*facts, *access_ended(job, command.actor)]
@@ -250,6 +257,8 @@ def _changes(job: Job, fact: JobFact, at: datetime) -> dict[str, object]:
             return {"access": access, "last_activity_at": at}
         case JobBlocked():
             return {"blocked": True, "pending": None}
+        case JobStopped():
+            return {"stopped_at": at, "pending": None}
         case JobCreated():
             return {}
         case _:

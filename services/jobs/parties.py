@@ -31,6 +31,7 @@ from shared.contracts.jobs import (
     RevokeAccess,
     SendMessage,
     SettleAct,
+    TakeDownReview,
     UnassignMember,
     UndoAct,
 )
@@ -66,7 +67,7 @@ MAY: dict[ActorKind, tuple[type[Message], ...]] = {
         RefuseAccess,
         RevokeAccess,
     ),
-    ActorKind.OPERATOR: (),
+    ActorKind.OPERATOR: (TakeDownReview,),
     ActorKind.SYSTEM: (
         RemindJob,
         ExpireJob,
@@ -94,6 +95,8 @@ def forbidden(job: Job, command: Message) -> Rejection | None:
         return Rejection("not_introduced", "This partner has not introduced itself yet.")
     if job.blocked and isinstance(command, CONVERSATION):
         return Rejection("closed", "The merchant has ended this conversation.")
+    if job.stopped_at and isinstance(command, (*CONVERSATION, ReviewJob)):
+        return Rejection("stopped", "Jobwire has stopped this request; nobody can write here any more.")
     return None
 
 

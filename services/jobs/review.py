@@ -16,13 +16,17 @@ from shared.contracts.jobs import (
     ReviewAsked,
     ReviewEdited,
     ReviewJob,
+    ReviewTakenDown,
+    TakeDownReview,
 )
 from shared.decisions import Decision, Rejection
 
 EDIT_WITHIN = timedelta(days=14)
 
-ReviewCommand = ReviewJob | EditReview | AskReview | AnswerReview
-ReviewFact = JobReviewed | ReviewEdited | ReviewAsked | ReviewAnswered
+ReviewCommand = ReviewJob | EditReview | AskReview | AnswerReview | TakeDownReview
+ReviewFact = JobReviewed | ReviewEdited | ReviewAsked | ReviewAnswered | ReviewTakenDown
+
+_TAKEN_DOWN = Rejection("taken_down", "Jobwire has taken this review down.")
 
 
 def decide_review(job: Job, command: ReviewCommand, at: datetime) -> Decision:
@@ -40,15 +44,23 @@ def decide_review(job: Job, command: ReviewCommand, at: datetime) -> Decision:
         case EditReview(rating=rating, text=text, actor=actor):
             if job.review is None:
                 return Rejection("not_reviewed", "There is no review to edit.")
+            if not job.review.stands:
+                return _TAKEN_DOWN
             if at - job.review.at > EDIT_WITHIN:
                 return Rejection("too_late", "A review can be edited for 14 days.")
             return [ReviewEdited(rating=rating, text=text, actor=actor)]
         case AnswerReview(text=text, actor=actor):
             if job.review is None:
                 return Rejection("not_reviewed", "There is no review to answer.")
+            if not job.review.stands:
+                return _TAKEN_DOWN
             if job.review.answer is not None:
                 return Rejection("already_answered", "This review has its answer.")
             return [ReviewAnswered(text=text, actor=actor)]
+        case TakeDownReview(actor=actor):
+            if job.review is None:
+                return Rejection("not_reviewed", "There is no review to take down.")
+            return [ReviewTakenDown(actor=actor)] if job.review.stands else []
 
 
 def _review(job: Job, command: ReviewJob) -> Decision:
@@ -70,6 +82,8 @@ def reviewed(job: Job, fact: ReviewFact, at: datetime) -> dict[str, object]:
             return _review_with(job, rating=rating, text=text, edited_at=at) | _changed(job)
         case ReviewAnswered(text=text):
             return _review_with(job, answer=text)
+        case ReviewTakenDown():
+            return _review_with(job, taken_down_at=at) | _changed(job)
 
 
 def _review_with(job: Job, **fields: object) -> dict[str, object]:

@@ -19,7 +19,6 @@ from shared.contracts.requests import (
     MarkHelped,
     Request,
     RequestDetails,
-    RequestStatus,
     SubmitRequest,
     merchant_id_of,
 )
@@ -37,7 +36,6 @@ GOOD_FOR: dict[Purpose, int] = {
 """How many seconds a mailed link is good for."""
 
 _FIELD_OF = {"unknown_service": "service", "partner_needed": "partner_id", "store_needed": "merchant.store_url"}
-_OVER = (RequestStatus.WITHDRAWN, RequestStatus.HELPED, RequestStatus.DROPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Desk:
             first = await self._recent.first(words(details))
             state = await self.status(first) if first else None
             # A key that was used twice at once may have claimed these words for a request that says something else.
-            if first and state and state.status not in _OVER and words(state.details) == words(details):
+            if first and state and not state.status.is_over and words(state.details) == words(details):
                 return first, False
             await self._check_partner(details)
             await self._admit(details, sender, again=first is not None and state is None)

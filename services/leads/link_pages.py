@@ -36,6 +36,7 @@ _REFUSED = {
     "own_review": N_("You belong to this partner's team, and nobody reviews their own work."),
     "not_waiting": N_("This request is not with any partner any more. There is nothing left to do."),
     "withdrawn": N_("This request was withdrawn."),
+    "stopped": N_("This request has been stopped by Jobwire. There is nothing left for you to do."),
     "helped": N_("You told us that you have found somebody. There is nothing left to do."),
     "dropped": N_("This request was not confirmed within 48 hours and has been dropped. Please send it again."),
 }

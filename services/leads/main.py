@@ -4,13 +4,15 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from services.leads import lead
-from services.leads.handlers import on_request_matched, told
+from services.leads.handlers import on_match_closed, on_request_matched, told
 from services.leads.intake import intake
 from services.leads.market import market
 from services.leads.request import decide, evolve, timer
 from shared.aggregate import Aggregate
+from shared.commands import Reaction
+from shared.contracts.base import Message
 from shared.contracts.leads import CreateLead, Lead
-from shared.contracts.matching import RequestMatched
+from shared.contracts.matching import MatchClosed, RequestMatched
 from shared.contracts.requests import Request, SubmitRequest
 from shared.http import application
 from shared.i18n import PAGES
@@ -48,7 +50,8 @@ def build(service: Service) -> FastAPI:
     service.owns(REQUEST)
     service.tells_time(REQUEST, told)
     service.owns(LEAD)
-    service.reacts("leads.matches", [MATCHES], LEAD_COMMANDS, {RequestMatched: on_request_matched})
+    reactions: dict[type[Message], Reaction] = {RequestMatched: on_request_matched, MatchClosed: on_match_closed}
+    service.reacts("leads.matches", [MATCHES], LEAD_COMMANDS, reactions)
 
     app = application("Jobwire: requests")
     app.include_router(intake(service, service.asks()))

@@ -17,8 +17,10 @@ from shared.contracts.requests import (
     RequestFact,
     RequestHelped,
     RequestStatus,
+    RequestStopped,
     RequestSubmitted,
     RequestWithdrawn,
+    StopRequest,
     SubmitRequest,
     WithdrawRequest,
     merchant_id_of,
@@ -33,6 +35,7 @@ _NOT_CONFIRMED = {
     S.WITHDRAWN: Rejection("withdrawn", "This request was withdrawn."),
     S.HELPED: Rejection("helped", "You have found somebody."),
     S.DROPPED: Rejection("dropped", "This request was not confirmed in time. Please send it again."),
+    S.STOPPED: Rejection("stopped", "Jobwire has stopped this request."),
 }
 
 
@@ -43,14 +46,16 @@ def decide(request: Request | None, command: RequestCommand, request_id: UUID, a
         raise ValueError(f"There is no request {request_id} to decide about.")
     if isinstance(command, DropRequest):
         return _drop(request, command, at)
+    if isinstance(command, StopRequest):
+        return _stop(request, command)
     if not _is_theirs(request, command.actor):
         return Rejection("forbidden", "Only who asked can change the request.")
     match command:
         case ConfirmRequest():
             return _NOT_CONFIRMED.get(request.status) or ([RequestConfirmed()] if request.status is S.SUBMITTED else [])
         case WithdrawRequest():
-            if request.status is S.DROPPED:
-                return _NOT_CONFIRMED[S.DROPPED]
+            if request.status in (S.DROPPED, S.STOPPED):
+                return _NOT_CONFIRMED[request.status]
             return [] if request.status is S.WITHDRAWN else [RequestWithdrawn()]
         case MarkHelped():
             return _help(request)
@@ -66,6 +71,8 @@ def evolve(request: Request | None, fact: RequestFact, request_id: UUID, at: dat
             return request.model_copy(update={"status": S.CONFIRMED, "confirmed_at": at, "confirm_until": None})
         case RequestWithdrawn():
             return request.model_copy(update={"status": S.WITHDRAWN, "confirm_until": None})
+        case RequestStopped():
+            return request.model_copy(update={"status": S.STOPPED, "confirm_until": None})
         case RequestHelped():
             return request.model_copy(update={"status": S.HELPED})
         case RequestDropped():
@@ -131,6 +138,15 @@ def _drop(request: Request, command: DropRequest, at: datetime) -> Decision:
     if request.status is not S.SUBMITTED or command.due_at != request.confirm_until or at < command.due_at:
         return Rejection("not_due", "This request does not wait, or still has time.")
     return [RequestDropped()]
+
+
+def _stop(request: Request, command: StopRequest) -> Decision:
+    """By an operator, or because its merchant was suspended. What is over for its merchant can still be stopped: those
+    who were asked may go on with it. What was dropped went to nobody.
+    """
+    if command.actor.kind not in (ActorKind.OPERATOR, ActorKind.SYSTEM):
+        return Rejection("forbidden", "Only the marketplace stops requests.")
+    return [] if request.status in (S.DROPPED, S.STOPPED) else [RequestStopped()]
 
 
 def _is_theirs(request: Request, actor: Actor) -> bool:

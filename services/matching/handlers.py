@@ -12,7 +12,7 @@ from shared.consumer import Handler
 from shared.contracts.base import SYSTEM, Event, Message
 from shared.contracts.jobs import Job, JobDeclined, JobExpired, JobReplied
 from shared.contracts.matching import Answer, CloseMatch, NoteAnswer, SelectPartners, StartWave
-from shared.contracts.requests import Request, RequestConfirmed, RequestHelped, RequestWithdrawn
+from shared.contracts.requests import Request, RequestConfirmed, RequestHelped, RequestStopped, RequestWithdrawn
 from shared.decisions import Timer
 from shared.metrics import Metrics
 from shared.records import Received
@@ -50,9 +50,10 @@ def next_wave(settings: Settings) -> Telling:
     return tell
 
 
-def on_request_over(event: Event[RequestWithdrawn | RequestHelped, Request]) -> Iterable[Order]:
+def on_request_over(event: Event[RequestWithdrawn | RequestHelped | RequestStopped, Request]) -> Iterable[Order]:
     if event.snapshot.confirmed_at is not None:  # else nobody was ever asked
-        yield Order(event.snapshot.request_id, CloseMatch(actor=SYSTEM))
+        stopped = isinstance(event.fact, RequestStopped)
+        yield Order(event.snapshot.request_id, CloseMatch(stopped=stopped, actor=SYSTEM))
 
 
 def on_answer(settings: Settings) -> Reaction:
@@ -78,6 +79,7 @@ def on_requests(settings: Settings) -> dict[type[Message], Reaction]:
         RequestConfirmed: on_request_confirmed(settings),
         RequestWithdrawn: on_request_over,
         RequestHelped: on_request_over,
+        RequestStopped: on_request_over,
     }
 
 

@@ -69,9 +69,7 @@ REACH: Mapping[str, Reach] = MappingProxyType(
         DeclineReason.OTHER.value: Reach(0.8, 1.0, 1.0),
     }
 )
-"""How far each reason reaches. Withdrawn and blocked are the merchant's doing and stand in no line: they teach
-nothing.
-"""
+"""How far each reason reaches. Spam, and what is no partner's doing, stand in no line: they teach nothing."""
 
 
 NO_ROOM = frozenset({DeclineReason.NO_CAPACITY.value, DeclineReason.TIMING.value})

@@ -50,7 +50,7 @@ def decide_with(choose: Choose, weights: str = "") -> Decide:
         if match is None:
             raise ValueError(f"There is no match {request_id} to decide about.")
         if isinstance(command, CloseMatch):
-            return [] if match.status is MatchStatus.CLOSED else [MatchClosed()]
+            return _close(match, command)
         if isinstance(command, StartWave):
             return waves.on_time(match, command, at)
         return waves.note(match, command, at)
@@ -63,8 +63,9 @@ def evolve(match: Match | None, fact: MatchFact, request_id: UUID, at: datetime)
     if match is None:
         return _first(fact, request_id, at)
     match fact:
-        case MatchClosed():
-            return match.model_copy(update={"status": MatchStatus.CLOSED, **_next([])})
+        case MatchClosed(stopped=stopped):
+            over = {"status": MatchStatus.CLOSED, "stopped": match.stopped or stopped}
+            return match.model_copy(update={**over, **_next([])})
         case RequestMatched(wave=wave):
             asked = (*match.asked, *_asked(fact, at))
             # An earlier answer still counts: whoever has answered has answered the request.
@@ -199,6 +200,13 @@ class Waves:
         return RequestUnmatched(
             details=details, reason=reason, alternatives=tuple(selection.partner_id for selection in others)
         )
+
+
+def _close(match: Match, command: CloseMatch) -> Decision:
+    """What was closed for its merchant can still be stopped by the marketplace: then those who were asked are told."""
+    if match.status is MatchStatus.CLOSED and (match.stopped or not command.stopped):
+        return []
+    return [MatchClosed(stopped=command.stopped)]
 
 
 def _checks(fact: RequestMatched, at: datetime) -> list[datetime]:

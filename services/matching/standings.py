@@ -18,8 +18,8 @@ from services.matching.outcomes import Outcomes
 from services.matching.sums import COUNTED, SECOND, Outcome, Sums
 from shared.commands import command
 from shared.contracts.base import ActorKind, derived_id
-from shared.contracts.jobs import Job, Status, job_id_of
-from shared.contracts.leads import Lead, lead_id_of
+from shared.contracts.jobs import DeclineReason, Job, Review, Status, job_id_of
+from shared.contracts.leads import Lead, LeadReview, lead_id_of
 from shared.contracts.matching import Answering, Evidence, Match, RequestMatched, ServiceStanding, StandingChanged
 from shared.contracts.requests import RequestDetails, RequestKind
 from shared.publisher import Outgoing, Publisher, outgoing
@@ -115,8 +115,7 @@ def outcome_of_lead(lead: Lead) -> dict[str, Any]:
     """What this lead adds. Prospects and partners talk elsewhere: only the review is known."""
     return {
         **_new(lead.partner_id, lead.details, lead.delivered_at.date()),
-        "reviews": int(lead.review is not None),
-        "rating_sum": lead.review.rating if lead.review else 0,
+        **_reviewed(lead.review),
     }
 
 
@@ -125,19 +124,35 @@ def outcome_of(job: Job) -> dict[str, Any]:
     reply = (job.first_reply_at - job.created_at).total_seconds() if job.first_reply_at else 0.0
     end = end_of(job)
     answered = job.first_reply_at or (job.deadline if end == EXPIRED else job.last_activity_at)
+    new = _new(job.partner_id, job.details, job.created_at.date())
     return {
-        **_new(job.partner_id, job.details, job.created_at.date()),
+        **new,
+        # Whoever was sent spam was sent nothing: it is owed its share as before.
+        "offered": 0 if _was_none(job) else new["offered"],
         "open": int(job.status in OPEN),
         "replied": int(end == REPLIED),
         "opened": int(job.reply_opened_at is not None),
         "declined": int(end not in (None, REPLIED, EXPIRED)),
         "expired": int(end == EXPIRED),
         "reply_seconds": reply,
-        "reviews": int(job.review is not None),
-        "rating_sum": job.review.rating if job.review else 0,
+        **_reviewed(job.review),
         "end": end,
         "answered_on": answered.date().isoformat() if end else None,
     }
+
+
+def _reviewed(review: Review | LeadReview | None) -> dict[str, int]:
+    """What a review adds; one that was taken down adds nothing."""
+    counts = review is not None and review.stands
+    return {"reviews": int(counts), "rating_sum": review.rating if review is not None and counts else 0}
+
+
+def _was_none(job: Job) -> bool:
+    """Whether this was no request at all: the partner called it spam, or the marketplace has stopped it, before there
+    was an answer.
+    """
+    none = (DeclineReason.SPAM, DeclineReason.STOPPED)
+    return job.first_reply_at is None and job.decline is not None and job.decline.reason in none
 
 
 def _new(partner_id: UUID, details: RequestDetails, day: date) -> dict[str, Any]:
@@ -158,14 +173,15 @@ def _new(partner_id: UUID, details: RequestDetails, day: date) -> dict[str, Any]
 
 
 def end_of(job: Job) -> str | None:
-    """How the partner answered: `replied`, `expired`, the reason of its decline; None while it has not, and for what
-    the merchant took back.
+    """How the partner answered: `replied`, `expired`, the reason of its decline; None while it has not, for what the
+    merchant took back, and for what was spam: it teaches nothing of the partner.
     """
     if job.first_reply_at:
         return REPLIED
     if job.status is Status.EXPIRED:
         return EXPIRED
-    if job.decline is not None and job.decline.by is ActorKind.PARTNER:
+    by_partner = job.decline is not None and job.decline.by is ActorKind.PARTNER
+    if job.decline is not None and by_partner and job.decline.reason is not DeclineReason.SPAM:
         return job.decline.reason.value
     return None
 

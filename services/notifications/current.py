@@ -31,7 +31,7 @@ def on_job(received: Received) -> Iterable[Write]:
         "status": job.status.value,
         "deadline": job.deadline,
         "assignees": list(job.assignees),
-        "blocked": job.blocked,
+        "blocked": job.blocked or job.stopped_at is not None,  # either way nobody writes any more
         "reviewed": job.review is not None,
         "access": job.access.status.value if job.access else None,
     }

@@ -27,6 +27,8 @@ LEAD_REVIEW_LINK = "lead-review"
 """The link opens the review of the lead that the mail is about."""
 PROFILE_LINK = "profile"
 """The link is the address of the partner's own public profile, to be passed on."""
+ACCOUNT_LINK = "account"
+"""The link leads to the sign-in, whichever side its recipient is on."""
 DIRECTORY_LINK = "directory"
 """The link leads to the directory of partners and carries no secret."""
 

@@ -8,16 +8,15 @@ from services.notifications.envelope import Mail
 from services.notifications.kinds import Subject
 from services.notifications.mail import (
     TOLD,
-    mail_for_request,
     mail_for_sign_in,
     mails_for_job,
     mails_for_partner,
+    mails_for_request,
 )
 from services.notifications.outbox import Outbox
 from services.notifications.prospects import alternatives, mails_for_lead, mails_for_match
 from services.notifications.teams import Teams
 from shared.clock import Clock
-from shared.contracts.requests import RequestSubmitted
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.records import Received
@@ -64,11 +63,8 @@ class Handlers:
         await self._queue(mail for received in self._news(batch) for mail in mails_for_partner(received.record))
 
     async def on_requests(self, batch: Sequence[Received]) -> None:
-        """Whose address a store app vouches for has nothing to confirm."""
         await self._current.learn(Subject.REQUEST, batch)
-        submitted = [received for received in self._news(batch) if isinstance(received.record.fact, RequestSubmitted)]
-        unconfirmed = [one for one in submitted if one.record.fact.confirm_within_seconds is not None]
-        await self._queue(mail_for_request(received.record) for received in unconfirmed)
+        await self._queue(mail for received in self._news(batch) for mail in mails_for_request(received.record))
 
     async def on_leads(self, batch: Sequence[Received]) -> None:
         await self._current.learn(Subject.LEAD, batch)

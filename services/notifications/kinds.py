@@ -21,6 +21,7 @@ class Subject(Enum):
     REQUEST = "request"
     PARTNER = "partner"
     SIGN_IN = "sign-in"
+    PERSON = "person"
 
 
 class Kind(NamedTuple):
@@ -69,6 +70,13 @@ KINDS: Mapping[str, Kind] = {
     "merchant_replied": Kind(refused_as=MailKind.CONVERSATION, folds=True, unless=_TEAMS),
     "correspondence": Kind(refused_as=MailKind.CORRESPONDENCE, folds=True, unless=_TEAMS),
     "mention": Kind(refused_as=MailKind.MENTIONS, folds=True, unless=_TEAMS),
+    # What the marketplace has done, whoever minds.
+    "job_stopped": Kind(unless=_TEAMS),
+    "lead_stopped": Kind(Subject.LEAD, unless=_TEAMS),
+    "request_stopped": Kind(Subject.REQUEST),
+    "review_taken_down": Kind(unless=_TEAMS),
+    "lead_review_taken_down": Kind(Subject.LEAD, unless=_TEAMS),
+    "account": Kind(Subject.PERSON),
     "review_received": Kind(refused_as=MailKind.REVIEWS, unless=_TEAMS),
     # What a merchant or a prospect has asked for.
     "lead_matched": Kind(Subject.REQUEST, unless=(sense.request_over,)),

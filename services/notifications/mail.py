@@ -12,6 +12,7 @@ from services.notifications.envelope import (
     ADDRESS_LINK,
     CONFIRM_LINK,
     DESK_LINK,
+    DIRECTORY_LINK,
     INVITATION_LINK,
     MERCHANT_LINK,
     REQUESTED_LINK,
@@ -19,7 +20,15 @@ from services.notifications.envelope import (
     mail_because_of,
     one_to_each_address,
 )
-from services.notifications.recipients import Recipient, assigned, desk_of, mentioned, merchant_of, recipient_of
+from services.notifications.recipients import (
+    Recipient,
+    asker_of,
+    assigned,
+    desk_of,
+    mentioned,
+    merchant_of,
+    recipient_of,
+)
 from services.notifications.sense import hours_left
 from services.notifications.store_access import TO_MERCHANT, TO_PARTNER
 from shared.contracts.base import ActorKind, Command, Event, Message
@@ -40,9 +49,10 @@ from shared.contracts.jobs import (
     ReviewAnswered,
     ReviewAsked,
     ReviewEdited,
+    ReviewTakenDown,
 )
 from shared.contracts.partners import MailTopic, Partner, PartnerChanged, SignInRequested
-from shared.contracts.requests import Request, RequestKind
+from shared.contracts.requests import Request, RequestKind, RequestStopped, RequestSubmitted
 from shared.i18n import moment
 from shared.taxonomy import service_name
 
@@ -55,6 +65,19 @@ def mails_for_job(event: JobEvent, partner: Partner) -> list[Mail]:
     return one_to_each_address(rule(event, partner)) if rule else []
 
 
+def mails_for_request(event: Event[Message, Request]) -> Iterator[Mail]:
+    """Whose address a store app vouches for has nothing to confirm. Who has confirmed nothing has asked for nothing: an
+    address that never answered is not told that something was stopped.
+    """
+    match event.fact:
+        case RequestSubmitted(confirm_within_seconds=within) if within is not None:
+            yield mail_for_request(event)
+        case RequestStopped() if event.snapshot.confirmed_at is not None:
+            to = asker_of(event.snapshot.details)
+            values = words.about_request(event.snapshot.details, to)
+            yield mail_because_of(event, "request_stopped", to, DIRECTORY_LINK, values)
+
+
 def mail_for_request(event: Event[Message, Request]) -> Mail:
     """Asks the merchant to confirm the address before anything goes out."""
     details = event.snapshot.details
@@ -63,8 +86,7 @@ def mail_for_request(event: Event[Message, Request]) -> Mail:
         "service_name": service_name(details.service, details.locale),
         "title": details.title,
     }
-    recipient = Recipient(details.merchant.email, details.merchant.name, details.locale)
-    return mail_because_of(event, "confirm_request", recipient, CONFIRM_LINK, values)
+    return mail_because_of(event, "confirm_request", asker_of(details), CONFIRM_LINK, values)
 
 
 def mail_for_sign_in(record: Command[SignInRequested], minutes: int) -> Mail:
@@ -152,6 +174,9 @@ def _on_declined(event: JobEvent, partner: Partner) -> Iterator[Mail]:
             yield _to_member(event, partner, "job_declined", to, by_merchant=True)
     elif by is ActorKind.PARTNER and (job.introduced or job.details.kind is RequestKind.DIRECT):
         yield from _to_merchant(event, partner, "job_declined", by_merchant=False)
+    elif by is ActorKind.OPERATOR:  # whoever asked is told once, of the request
+        for to in _everybody(job, partner, MailTopic.CONVERSATION):
+            yield _to_member(event, partner, "job_stopped", to)
 
 
 def _on_completed(event: JobEvent, partner: Partner) -> Iterator[Mail]:
@@ -169,6 +194,12 @@ def _on_reviewed(event: JobEvent, partner: Partner) -> Iterator[Mail]:
 
 def _on_answered(event: JobEvent, partner: Partner) -> Iterator[Mail]:
     yield from _to_merchant(event, partner, "review_answered", text=event.fact.text)
+
+
+def _on_taken_down(event: JobEvent, partner: Partner) -> Iterator[Mail]:
+    yield from _to_merchant(event, partner, "review_taken_down")
+    for to in _desk(event.snapshot, partner, MailTopic.REVIEWS):
+        yield _to_member(event, partner, "review_taken_down", to)
 
 
 def _on_access(event: JobEvent, partner: Partner) -> Iterator[Mail]:
@@ -200,6 +231,7 @@ RULES: Mapping[type[Message], Callable[[JobEvent, Partner], Iterable[Mail]]] = {
     JobReviewed: _on_reviewed,
     ReviewEdited: _on_reviewed,
     ReviewAnswered: _on_answered,
+    ReviewTakenDown: _on_taken_down,
     AccessChanged: _on_access,
 }
 """The facts that somebody is told of. Not among them: what can still be taken back."""

@@ -1,6 +1,7 @@
 """Who is told of prospects and of matching: the partner who gets a lead, and whoever asked for help. Pure."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -16,12 +17,22 @@ from services.notifications.envelope import (
     mail_because_of,
     one_to_each_address,
 )
-from services.notifications.recipients import Recipient, desk_of
+from services.notifications.recipients import asker_of, desk_of
 from shared.contracts.base import Event
-from shared.contracts.leads import Lead, LeadDelivered, LeadReviewed, LeadReviewRequested
+from shared.contracts.leads import (
+    Lead,
+    LeadDelivered,
+    LeadReviewed,
+    LeadReviewRequested,
+    LeadReviewTakenDown,
+    LeadStopped,
+)
 from shared.contracts.matching import Answer, Match, RequestMatched, RequestUnmatched
 from shared.contracts.partners import MailTopic, Partner
-from shared.contracts.requests import RequestDetails, RequestKind
+from shared.contracts.requests import RequestKind
+
+FOLLOWED_UP = timedelta(days=60)
+"""Nobody follows a lead up any more that came longer ago."""
 
 LeadEvent = Event[Any, Lead]
 MatchEvent = Event[Any, Match]
@@ -36,12 +47,16 @@ def mails_for_lead(event: LeadEvent, partner: Partner) -> list[Mail]:
         case LeadDelivered():
             return one_to_each_address(_delivered(event, partner))
         case LeadReviewRequested():
-            to = _asker(event.snapshot.details)
+            to = asker_of(event.snapshot.details)
             values = {**words.about_request(event.snapshot.details, to), "partner_name": partner.profile.name}
             theirs = partner.partner_id
             return [mail_because_of(event, "lead_review_request", to, LEAD_REVIEW_LINK, values, partner_id=theirs)]
         case LeadReviewed():
             return one_to_each_address(_reviewed(event, partner))
+        case LeadReviewTakenDown():
+            return one_to_each_address(_taken_down(event, partner))
+        case LeadStopped() if event.time - event.snapshot.delivered_at < FOLLOWED_UP:
+            return one_to_each_address(_to_desk(event, partner, "lead_stopped", MailTopic.NEW_JOBS))
     return []
 
 
@@ -55,7 +70,7 @@ def mails_for_match(event: MatchEvent, partners: Mapping[UUID, Partner] = Mappin
     of the event's alternatives that are known.
     """
     details, fact = event.snapshot.details, event.fact
-    to = _asker(details)
+    to = asker_of(details)
     about = words.about_request(details, to)
     match fact:
         case RequestMatched() if details.kind.is_prospects:
@@ -105,10 +120,20 @@ def _reviewed(event: LeadEvent, partner: Partner) -> Iterator[Mail]:
         yield mail_because_of(event, "review_received", to, DESK_LINK, values, partner_id=partner.partner_id)
 
 
+def _taken_down(event: LeadEvent, partner: Partner) -> Iterator[Mail]:
+    details = event.snapshot.details
+    to = asker_of(details)
+    values = words.about_request(details, to)
+    yield mail_because_of(event, "lead_review_taken_down", to, DIRECTORY_LINK, values, partner_id=partner.partner_id)
+    yield from _to_desk(event, partner, "lead_review_taken_down", MailTopic.REVIEWS)
+
+
+def _to_desk(event: LeadEvent, partner: Partner, template: str, topic: MailTopic) -> Iterator[Mail]:
+    for to in desk_of(partner, topic):
+        values = words.about_request(event.snapshot.details, to)
+        yield mail_because_of(event, template, to, DESK_LINK, values, partner_id=partner.partner_id)
+
+
 def _was_declined(match: Match) -> bool:
     """Whether a partner who was asked by name has declined: then its merchant has been told so."""
     return match.details.kind is RequestKind.DIRECT and any(one.answer is Answer.DECLINED for one in match.asked)
-
-
-def _asker(details: RequestDetails) -> Recipient:
-    return Recipient(details.merchant.email, details.merchant.name, details.locale)

@@ -7,6 +7,7 @@ from uuid import UUID
 from shared.contracts.base import Locale
 from shared.contracts.jobs import Job
 from shared.contracts.partners import MailTopic, Member, Partner, Role
+from shared.contracts.requests import RequestDetails
 
 
 class Recipient(NamedTuple):
@@ -54,8 +55,12 @@ def mentioned(
 
 
 def merchant_of(job: Job) -> Recipient:
-    merchant = job.details.merchant
-    return Recipient(merchant.email, merchant.name, job.details.locale)
+    return asker_of(job.details)
+
+
+def asker_of(details: RequestDetails) -> Recipient:
+    """Whoever asked, in the language of the request."""
+    return Recipient(details.merchant.email, details.merchant.name, details.locale)
 
 
 def recipient_of(member: Member) -> Recipient:

@@ -132,7 +132,7 @@ def consented(_mail: Mail, now: Now, _at: datetime) -> str:
 
 
 def request_over(_mail: Mail, now: Now, _at: datetime) -> str:
-    ended = (RequestStatus.WITHDRAWN, RequestStatus.HELPED, RequestStatus.DROPPED)
+    ended = [status for status in RequestStatus if status.is_over]
     return f"request_{now.request.status}" if now.request is not None and now.request.status in ended else ""
 
 

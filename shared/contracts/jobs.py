@@ -31,12 +31,16 @@ class DeclineReason(StrEnum):
     LANGUAGE = "language"
     DUPLICATE = "duplicate"
     OTHER = "other"
+    SPAM = "spam"
     WITHDRAWN = "withdrawn"
     BLOCKED = "blocked"
+    STOPPED = "stopped"
 
 
-PARTNERS_REASONS = frozenset(DeclineReason) - {DeclineReason.WITHDRAWN, DeclineReason.BLOCKED}
-"""The reasons that a person can give; the others say what the merchant did elsewhere."""
+NOBODY_GIVES = frozenset({DeclineReason.WITHDRAWN, DeclineReason.BLOCKED, DeclineReason.STOPPED})
+"""What the merchant or the marketplace did elsewhere."""
+PARTNERS_REASONS = frozenset(DeclineReason) - NOBODY_GIVES
+"""The reasons that a person can give."""
 
 
 class Decline(Contract):
@@ -46,13 +50,20 @@ class Decline(Contract):
 
 
 class Review(Contract):
-    """`answer` is the partner's one answer to it."""
+    """`answer` is the partner's one answer to it. One that the marketplace has taken down is shown to its two sides
+    alone, and counts for nothing.
+    """
 
     rating: int
     text: str
     at: datetime
     edited_at: datetime | None = None
     answer: str | None = None
+    taken_down_at: datetime | None = None
+
+    @property
+    def stands(self) -> bool:
+        return self.taken_down_at is None
 
 
 class Attachment(Contract):
@@ -133,7 +144,8 @@ class Job(Snapshot):
 
     `turn` is the status that a reactivated job returns to. `remind_at` holds the reminders still to come, soonest
     first. `introduced` tells whether the merchant may know of the partner at all, `blocked` that the merchant wants
-    nothing more of it. `others` is the number of further partners who had got the same request when this one did.
+    nothing more of it, `stopped_at` since when the marketplace has ended it. `others` is the number of further partners
+    who had got the same request when this one did.
     `team_versions` says of each assignee at which version of the partner whoever assigned it saw it in the team.
     """
 
@@ -159,6 +171,7 @@ class Job(Snapshot):
     pending: Pending | None = None
     access: StoreAccess | None = None
     blocked: bool = False
+    stopped_at: datetime | None = None
     others: int = 0
     team_versions: dict[UUID, int] = Field(default_factory=dict)
     parts: JobParts = JobParts()
@@ -232,7 +245,7 @@ class SettleAct(Message):
 
 
 class CloseJob(Message):
-    """The merchant withdrew the request or blocked the partner."""
+    """The merchant withdrew the request or blocked the partner, or the marketplace stopped the request."""
 
     reason: DeclineReason
     actor: Actor
@@ -301,6 +314,13 @@ class AskReview(Message):
 
 class AnswerReview(Message):
     text: Text
+    actor: Actor
+
+
+class TakeDownReview(Message):
+    """The marketplace hides the review. `reason` is for operators alone."""
+
+    reason: Annotated[str, Field(max_length=1000)]
     actor: Actor
 
 
@@ -474,6 +494,10 @@ class ReviewAnswered(Message):
     actor: Actor
 
 
+class ReviewTakenDown(Message):
+    actor: Actor
+
+
 class AccessChanged(Message):
     """A step of store access; `access` is the whole state after it."""
 
@@ -484,6 +508,12 @@ class AccessChanged(Message):
 
 class JobBlocked(Message):
     """The merchant has blocked the partner: whatever the job's status, the conversation is over for good."""
+
+    actor: Actor
+
+
+class JobStopped(Message):
+    """The marketplace has ended what the job is about: whatever its status, nobody writes any more."""
 
     actor: Actor
 
@@ -505,6 +535,7 @@ JobCommand = (
     | EditReview
     | AskReview
     | AnswerReview
+    | TakeDownReview
     | UndoAct
     | SettleAct
     | CloseJob
@@ -537,10 +568,12 @@ JobFact = (
     | ReviewEdited
     | ReviewAsked
     | ReviewAnswered
+    | ReviewTakenDown
     | ActDelayed
     | ActUndone
     | AccessChanged
     | JobBlocked
+    | JobStopped
 )
 COMMANDS = get_args(JobCommand)
 EVENTS = get_args(JobFact)

@@ -11,13 +11,22 @@ from shared.contracts.requests import RequestDetails
 
 
 class LeadReview(Contract):
+    """As a job's review (`shared.contracts.jobs.Review`), but for editing and answering."""
+
     rating: int
     text: str
     at: datetime
+    taken_down_at: datetime | None = None
+
+    @property
+    def stands(self) -> bool:
+        return self.taken_down_at is None
 
 
 class Lead(Snapshot):
-    """`others` is the number of further partners who got the same request so far."""
+    """`others` is the number of further partners who got the same request so far, `stopped_at` since when the
+    marketplace has ended it.
+    """
 
     lead_id: UUID
     request_id: UUID
@@ -27,6 +36,7 @@ class Lead(Snapshot):
     delivered_at: datetime
     review_asked_at: datetime | None = None
     review: LeadReview | None = None
+    stopped_at: datetime | None = None
 
 
 def lead_id_of(request_id: UUID, partner_id: UUID) -> UUID:
@@ -57,6 +67,19 @@ class ReviewLead(Message):
     actor: Actor
 
 
+class TakeDownLeadReview(Message):
+    """As `TakeDownReview`."""
+
+    reason: Annotated[str, Field(max_length=1000)]
+    actor: Actor
+
+
+class StopLead(Message):
+    """The marketplace has stopped the prospect's request."""
+
+    actor: Actor
+
+
 class LeadDelivered(Message):
     request_id: UUID
     partner_id: UUID
@@ -73,7 +96,15 @@ class LeadReviewed(Message):
     text: str
 
 
-LeadCommand = CreateLead | AskLeadReview | ReviewLead
-LeadFact = LeadDelivered | LeadReviewRequested | LeadReviewed
+class LeadReviewTakenDown(Message):
+    pass
+
+
+class LeadStopped(Message):
+    pass
+
+
+LeadCommand = CreateLead | AskLeadReview | ReviewLead | TakeDownLeadReview | StopLead
+LeadFact = LeadDelivered | LeadReviewRequested | LeadReviewed | LeadReviewTakenDown | LeadStopped
 COMMANDS = get_args(LeadCommand)
 EVENTS = get_args(LeadFact)

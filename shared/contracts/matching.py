@@ -82,7 +82,7 @@ class Asked(Contract):
 
 class Match(Snapshot):
     """`checks` are the moments at which it is looked whether enough answers are likely, the soonest first; the first
-    of them is `next_wave_at`.
+    of them is `next_wave_at`. `stopped` by the marketplace is closed for good.
     """
 
     request_id: UUID
@@ -93,6 +93,7 @@ class Match(Snapshot):
     started_at: datetime
     next_wave_at: datetime | None = None
     checks: tuple[datetime, ...] = ()
+    stopped: bool = False
 
 
 class Limited(Message):
@@ -125,8 +126,9 @@ class NoteAnswer(Limited):
 
 
 class CloseMatch(Message):
-    """The merchant withdrew the request: nobody else is asked."""
+    """The merchant withdrew the request, or the marketplace `stopped` it: nobody else is asked."""
 
+    stopped: bool = False
     actor: Actor
 
 
@@ -172,7 +174,9 @@ class AnswerNoted(Message):
 
 
 class MatchClosed(Message):
-    """Whoever was asked (`Match.asked`) need not answer any more."""
+    """Whoever was asked (`Match.asked`) need not answer any more; where the marketplace `stopped` it, must not."""
+
+    stopped: bool = False
 
 
 class ServiceStanding(Contract):

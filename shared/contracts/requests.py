@@ -49,6 +49,12 @@ class RequestStatus(StrEnum):
     WITHDRAWN = "withdrawn"
     HELPED = "helped"
     DROPPED = "dropped"
+    STOPPED = "stopped"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody is asked about such a request any more."""
+        return self not in (RequestStatus.SUBMITTED, RequestStatus.CONFIRMED)
 
 
 class Priorities(Contract):
@@ -145,6 +151,13 @@ class MarkHelped(Message):
     actor: Actor
 
 
+class StopRequest(Message):
+    """The marketplace ends it: whatever came of the request is closed. `reason` is for operators alone."""
+
+    reason: Annotated[str, Field(max_length=1000)]
+    actor: Actor
+
+
 class DropRequest(Message):
     """`due_at` names the moment until which the address could be confirmed."""
 
@@ -169,11 +182,15 @@ class RequestHelped(Message):
     pass
 
 
+class RequestStopped(Message):
+    """By the marketplace. Why stands in `operator-acts`, not here: what is said here may reach both sides."""
+
+
 class RequestDropped(Message):
     """The address never answered. Nobody was ever told of the request."""
 
 
-RequestCommand = SubmitRequest | ConfirmRequest | WithdrawRequest | MarkHelped | DropRequest
-RequestFact = RequestSubmitted | RequestConfirmed | RequestWithdrawn | RequestHelped | RequestDropped
+RequestCommand = SubmitRequest | ConfirmRequest | WithdrawRequest | MarkHelped | DropRequest | StopRequest
+RequestFact = RequestSubmitted | RequestConfirmed | RequestWithdrawn | RequestHelped | RequestDropped | RequestStopped
 COMMANDS = get_args(RequestCommand)
 EVENTS = get_args(RequestFact)

@@ -44,6 +44,7 @@ from shared.contracts.jobs import (
     SendMessage,
     SettleAct,
     Status,
+    TakeDownReview,
     UnassignMember,
     UndoAct,
 )
@@ -52,6 +53,7 @@ from shared.decisions import Rejection
 from tests.builders import (
     AIKO,
     BY_MERCHANT,
+    BY_OPERATOR,
     BY_OTHER_MERCHANT,
     BY_OTHER_PARTNER,
     BY_PARTNER,
@@ -97,6 +99,7 @@ ACTORS = {
     "the partner": BY_PARTNER,
     "the merchant": BY_MERCHANT,
     "the system": BY_SYSTEM,
+    "an operator": BY_OPERATOR,
     "another partner": BY_OTHER_PARTNER,
     "another merchant": BY_OTHER_MERCHANT,
 }
@@ -148,6 +151,7 @@ SENT: dict[str, Callable[[Actor], Make]] = {
     "EditReview (seen at another version)": _overtaken(EditReview, rating=4, text="Quite lovely."),
     "AskReview": _plain(AskReview),
     "AnswerReview": _plain(AnswerReview, text="Thank you."),
+    "TakeDownReview": _plain(TakeDownReview, reason="It names somebody."),
     "UndoAct": _plain(UndoAct),
     "UndoAct (when due)": _plain(UndoAct),
     "SettleAct": _timed(SettleAct, "due_at", HOLDS),
@@ -155,6 +159,7 @@ SENT: dict[str, Callable[[Actor], Make]] = {
     "SettleAct (another moment)": _timed(SettleAct, "due_at", HOLDS, off=-HOUR),
     "CloseJob (withdrawn)": _plain(CloseJob, reason=DeclineReason.WITHDRAWN),
     "CloseJob (blocked)": _plain(CloseJob, reason=DeclineReason.BLOCKED),
+    "CloseJob (stopped)": _plain(CloseJob, reason=DeclineReason.STOPPED),
     "AskAccess": _plain(AskAccess, note="To mend the theme."),
     "ConsentAccess": _plain(ConsentAccess),
     "RefuseAccess": _plain(RefuseAccess),
@@ -217,7 +222,7 @@ CONSENTED = (*ASKED, *_merchant("ConsentAccess"))
 REQUESTED = (*CONSENTED, *_partner("RequestAccess"))
 GRANTED = (*REQUESTED, REQUESTED_AT, *_system("GrantAccess"))
 REVIEWED = (*COMPLETED, *_merchant("ReviewJob"))
-BLOCKED = _system("CloseJob (blocked)")
+BLOCKED, STOPPED = _system("CloseJob (blocked)"), _system("CloseJob (stopped)")
 
 WAYS: dict[str, tuple[Step, ...]] = {
     "New": (),
@@ -247,10 +252,14 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "answered": (*REVIEWED, *_partner("AnswerReview")),
     "reviewed more than 14 days ago": (*REVIEWED, LONG_AFTER_THE_REVIEW),
     "reviewed, then reactivated": (*REVIEWED, *_partner("ReactivateJob")),
+    "taken down": (*REVIEWED, *_by(BY_OPERATOR, "TakeDownReview")),
     "was New": BLOCKED,
     "was Replied": (*REPLY, *BLOCKED),
     "was Completed": (*COMPLETED, *BLOCKED),
     "was Expired": (*EXPIRED, *BLOCKED),
+    "stopped when New": STOPPED,
+    "stopped when Replied": (*REPLY, *STOPPED),
+    "stopped when Completed": (*COMPLETED, *STOPPED),
 }
 """The columns of the tables: the shortest way there."""
 
@@ -261,6 +270,7 @@ HEADINGS: dict[str, tuple[tuple[str, ...], tuple[RequestKind, ...]]] = {
     "The merchant of a direct request": (("the merchant",), (RequestKind.DIRECT,)),
     "The merchant of a matched request": (("the merchant",), (RequestKind.MATCH,)),
     "The system": (("the system",), OF_JOBS),
+    "An operator": (("an operator",), OF_JOBS),
     "Another partner, another merchant": (("another partner", "another merchant"), OF_JOBS),
 }
 """Whose table it is, and for which kinds of request. Elsewhere a row says who it is; the request is a direct one."""

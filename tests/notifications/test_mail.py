@@ -31,6 +31,7 @@ from shared.contracts.jobs import (
     JobReactivated,
     JobReminded,
     JobReviewed,
+    JobStopped,
     MembersAssigned,
     MerchantReplied,
     Pending,
@@ -201,6 +202,7 @@ def test_nobody_is_told_of_anything_else(fact: Message) -> None:
 
 def test_every_fact_has_its_test() -> None:
     elsewhere = {JobOpened, ReplyOpened, JobMarkedInactive, JobReactivated, ActDelayed, ActUndone, JobBlocked}
+    elsewhere |= {JobStopped}  # told of as declined
     assert set(EVENTS) - set(TOLD) == elsewhere
 
 

@@ -12,20 +12,24 @@ from services.notifications.mail import mail_for_request, mail_for_sign_in, mail
 from services.notifications.prospects import mails_for_lead, mails_for_match
 from services.notifications.sense import Now, hours_left
 from services.notifications.teams import Teams
-from shared.contracts.base import Locale, Message
+from shared.contracts.base import ActorKind, Locale, Message
 from shared.contracts.jobs import (
     AccessChanged,
     AccessStatus,
     CommentAdded,
+    Decline,
+    DeclineReason,
     Job,
     JobBlocked,
     JobCompleted,
     JobCreated,
+    JobDeclined,
     JobExpired,
     JobReminded,
     JobReviewed,
     MembersAssigned,
     MerchantReplied,
+    ReviewTakenDown,
     Status,
     StoreAccess,
 )
@@ -35,7 +39,9 @@ from shared.contracts.partners import Partner, PartnerChanged, Role, SignInReque
 from shared.contracts.requests import RequestConfirmed, RequestStatus, RequestSubmitted
 from tests.builders import (
     BY_MERCHANT,
+    BY_OPERATOR,
     BY_PARTNER,
+    BY_SYSTEM,
     HOUR,
     KEN,
     NOW,
@@ -172,6 +178,8 @@ TEAMS_FACTS = {
     "reminder": REMINDED,
     "expired": JobExpired(),
     "job_declined": job_declined(BY_MERCHANT),
+    "job_stopped": JobDeclined(decline=Decline(by=ActorKind.OPERATOR, reason=DeclineReason.STOPPED), actor=BY_SYSTEM),
+    "review_taken_down": ReviewTakenDown(actor=BY_OPERATOR),
     "merchant_replied": MerchantReplied(text="When?", actor=BY_MERCHANT),
     "review_received": JobReviewed(rating=5, text="Good.", actor=BY_MERCHANT),
     "assigned": ASSIGNED,
@@ -349,7 +357,7 @@ async def test_what_a_newer_jobwire_has_written_is_unknown_or_read_as_far_as_it_
 @pytest.mark.parametrize("template", sorted(KINDS))
 def test_whoever_may_not_read_it_any_more_gets_no_mail_of_a_team(template: str) -> None:
     """Every kind that goes to a member has the check; whatever is new here must choose."""
-    to_members = {*TEAMS_FACTS, "access_step", "lead"}
+    to_members = {*TEAMS_FACTS, "access_step", "lead", "lead_stopped", "lead_review_taken_down"}
     checks = {check.__name__ for check in KINDS[template].unless}
     assert ("left_team" in checks) == (template in to_members)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from services.gateway.read.deliveries import Delivery
 from services.gateway.read.search import Place
-from shared.contracts.base import Locale, Money
+from shared.contracts.base import ActorKind, Locale, Money
 from shared.contracts.jobs import (
     AccessChanged,
     ActDelayed,
@@ -26,6 +26,7 @@ from shared.contracts.jobs import (
     JobExpired,
     JobReplied,
     JobReviewed,
+    JobStopped,
     MembersAssigned,
     MerchantReplied,
     Pending,
@@ -33,6 +34,7 @@ from shared.contracts.jobs import (
     ReviewAnswered,
     ReviewAsked,
     ReviewEdited,
+    ReviewTakenDown,
     Status,
     StoreAccess,
 )
@@ -55,8 +57,9 @@ class RequestView(BaseModel):
 
 class JobView(BaseModel):
     """A job as its partner sees it. The merchant's address is not in it: the conversation is here. `pending` can still
-    be taken back; `conversation_over` tells that the merchant wants no more messages. `others` is the number of further
-    partners who had got the same request when this one did.
+    be taken back; `conversation_over` tells that the merchant wants no more messages, `stopped_at` since when the
+    marketplace has ended it. A review with `taken_down_at` is shown to nobody else and does not count. `others` is the
+    number of further partners who had got the same request when this one did.
     """
 
     job_id: UUID
@@ -77,6 +80,7 @@ class JobView(BaseModel):
     review_asked_at: datetime | None
     access: StoreAccess | None
     conversation_over: bool
+    stopped_at: datetime | None
     others: int
     request: RequestView
 
@@ -114,6 +118,7 @@ class MerchantJobView(BaseModel):
     review: Review | None
     access: StoreAccess | None
     blocked: bool
+    stopped_at: datetime | None
 
 
 class AlternativeView(BaseModel):
@@ -249,6 +254,7 @@ def _told(decline: Decline) -> Decline:
 
 def merchant_view(job: Job, partner: Partner | None) -> MerchantJobView:
     shown = {"job_id", "request_id", "version", "partner_id", "last_activity_at", "messages", "access", "blocked"}
+    shown |= {"stopped_at"}
     return MerchantJobView(
         **job.model_dump(include=shown),
         status=shown_status(job),
@@ -292,9 +298,12 @@ MERCHANT_SEES = frozenset(
         ReviewAnswered,
         AccessChanged,
         JobBlocked,
+        JobStopped,
+        ReviewTakenDown,
     )
 )
 PARTNER_NEVER_SEES = frozenset({JobBlocked.__name__})
+MARKETPLACE = "Jobwire"
 TALK = frozenset(fact.__name__ for fact in (JobReplied, MerchantReplied, CommentAdded))
 """What is counted as unread."""
 
@@ -322,11 +331,16 @@ def entry(document: dict[str, Any], *, for_merchant: bool = False) -> Entry:
         version=document["version"],
         type=document["type"],
         at=document["at"],
-        by=actor.get("name", ""),
+        by=_name_of(actor),
         side=actor.get("kind", "system"),
         text=fact.get("text"),
         details=_details(fact, _SHOWN.get(document["type"], ()), for_merchant=for_merchant),
     )
+
+
+def _name_of(actor: dict[str, Any]) -> str:
+    """Which operator it was is for operators alone."""
+    return MARKETPLACE if actor.get("kind") == ActorKind.OPERATOR else str(actor.get("name", ""))
 
 
 def _details(fact: dict[str, Any], shown: tuple[str, ...], *, for_merchant: bool) -> dict[str, Any]:
