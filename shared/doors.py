@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shared.contracts.base import Line, Money, Text
+from shared.contracts.base import Line, Money, Reason, Text
 
 
 def _canonical(email: str) -> str:
@@ -92,6 +92,7 @@ def plain_name(name: str) -> str:
 GivenName = Annotated[str, _as_sent(Line), AfterValidator(str.strip), AfterValidator(plain_name)]
 """What somebody or an organisation is called."""
 GivenText = Annotated[str, _as_sent(Text), AfterValidator(str.strip)]
+GivenReason = Annotated[str, _as_sent(Reason), AfterValidator(str.strip)]
 GivenNote = Annotated[
     str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]*$")
 ]

@@ -19,6 +19,9 @@ class SecurityEvent(StrEnum):
     LIMIT_REACHED = "limit_reached"
     ACCESS_REFUSED = "access_refused"
     RIGHTS_CHANGED = "rights_changed"
+    REPORT_FILED = "report_filed"
+    OPERATOR_ACTED = "operator_acted"
+    OPERATOR_REFUSED = "operator_refused"
 
 
 MEANINGS: dict[SecurityEvent, str] = {
@@ -28,6 +31,9 @@ MEANINGS: dict[SecurityEvent, str] = {
     SecurityEvent.LIMIT_REACHED: "Something was refused for coming too often: which limit.",
     SecurityEvent.ACCESS_REFUSED: "Somebody who is signed in asked for what is not theirs to ask.",
     SecurityEvent.RIGHTS_CHANGED: "Who may do what in a team has changed: whose rights, and by whom.",
+    SecurityEvent.REPORT_FILED: "Somebody reported something: what, why, and which side did.",
+    SecurityEvent.OPERATOR_ACTED: "An operator did something, by name: what, to what, and how it ended.",
+    SecurityEvent.OPERATOR_REFUSED: "Somebody without an operator's token asked for what is the operators'.",
 }
 """What each event says; a test holds it to be total, and the table in the documentation is made from it."""
 

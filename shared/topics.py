@@ -5,7 +5,19 @@ with what the running services subscribe and publish.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.contracts import choices, jobs, leads, mails, matching, partners, replies, requests
+from shared.contracts import (
+    choices,
+    jobs,
+    leads,
+    mails,
+    matching,
+    operators,
+    partners,
+    replies,
+    reports,
+    requests,
+    suspensions,
+)
 from shared.contracts.codec import Codec
 
 
@@ -93,12 +105,14 @@ MATCHING_COMMANDS = _door("matching.commands", Codec(matching.COMMANDS), said_by
 JOB_COMMANDS = _door("jobs.commands", Codec(jobs.COMMANDS), said_by=("gateway", "jobs"), owner="jobs")
 LEAD_COMMANDS = _door("leads.commands", Codec(leads.COMMANDS), said_by=("gateway", "leads"), owner="leads.leads")
 PARTNER_COMMANDS = _door("partners.commands", Codec(partners.COMMANDS), said_by=("gateway", "seed"), owner="gateway")
+REPORT_COMMANDS = _door("reports.commands", Codec(reports.COMMANDS), said_by=("gateway",), owner="gateway.report")
+PEOPLE_COMMANDS = _door("people.commands", Codec(suspensions.COMMANDS), said_by=("gateway",), owner="gateway.people")
 
 REQUESTS = Topic(
     "requests",
     "request id",
     ("leads",),
-    ("matching.requests", "notifications.requests", "gateway.requests"),
+    ("matching.requests", "notifications.requests", "gateway.requests", "leads.suspensions"),
     Codec(requests.EVENTS, requests.Request),
 )
 MATCHES = Topic(
@@ -120,6 +134,7 @@ JOB_EVENTS = Topic(
         "notifications.jobs",
         "gateway.jobs",
         "gateway.search",
+        "gateway.spam",
         "gateway.live*",
         "leads.jobs",
     ),
@@ -173,6 +188,26 @@ MAIL_CHOICES = Topic(
     Codec(choices.CHOICES),
     compacted=True,
 )
+REPORTS = Topic(
+    "reports",
+    "report id",
+    ("gateway",),
+    ("gateway.reports",),
+    Codec(reports.EVENTS, reports.Report),
+    kept=timedelta(days=730),  # they hold people's words
+)
+SUSPENSIONS = Topic(
+    "suspensions",
+    "mailbox id",
+    ("gateway",),
+    ("leads.suspensions", "notifications.suspensions", "gateway.live*"),
+    Codec(suspensions.EVENTS, suspensions.Suspension),
+    compacted=True,
+    heard_for=COMPACTED_AFTER,  # somebody is told, and requests are stopped, because of a change
+)
+OPERATOR_ACTS = Topic(
+    "operator-acts", "id of what it was done to", ("gateway",), ("gateway.operator-acts",), Codec(operators.ACTS)
+)
 MAILS = Topic("mails", "mail id", ("notifications",), ("gateway.mails",), Codec(mails.MAILS), kept=timedelta(days=90))
 REPLIES = Topic(
     "replies",
@@ -197,11 +232,24 @@ TOPICS = (
     STANDINGS,
     SIGN_INS,
     MAIL_CHOICES,
+    REPORT_COMMANDS,
+    REPORTS,
+    PEOPLE_COMMANDS,
+    SUSPENSIONS,
+    OPERATOR_ACTS,
     MAILS,
     REPLIES,
 )
 
-COMMAND_TOPICS = (REQUEST_COMMANDS, MATCHING_COMMANDS, JOB_COMMANDS, LEAD_COMMANDS, PARTNER_COMMANDS)
+COMMAND_TOPICS = (
+    REQUEST_COMMANDS,
+    MATCHING_COMMANDS,
+    JOB_COMMANDS,
+    LEAD_COMMANDS,
+    PARTNER_COMMANDS,
+    REPORT_COMMANDS,
+    PEOPLE_COMMANDS,
+)
 """The one door of each aggregate."""
 
 SERVICES = ("leads", "matching", "jobs", "notifications", "gateway")

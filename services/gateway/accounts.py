@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from services.gateway.limits import Act, ActLimits, Counting
+from services.gateway.oversight.suspended import Suspended, suspended
 from services.gateway.read.catching_up import CatchingUp
 from services.gateway.read.models import MERCHANTS_GROUP
 from services.gateway.read.projections import MERCHANTS
@@ -99,6 +100,7 @@ class Accounts:
     ) -> None:
         self.sessions = Sessions(database, clock, settings)
         self._teams = Teams(database)
+        self._suspended = Suspended(database)
         self._catching_up = CatchingUp(database, clock)
         self._merchants = database[MERCHANTS]
         self._newest_links = database["sign_in_links"]
@@ -122,6 +124,8 @@ class Accounts:
         `asked_by` is `digest_of` a secret that the asker keeps: with it the link opens at once.
         """
         email = address_key(email)
+        if await self._suspended.includes(email):
+            return
         locale, sign_in_id = await self._language_of(email), uuid4()
         if locale is None and newcomers is None and await self.merchants_are_behind():
             newcomers = Locale.EN
@@ -183,6 +187,13 @@ class Accounts:
         invited = [Membership(partner, member) for partner in partners if (member := partner.invited_at(email))]
         return joined, invited
 
+    async def locale_of(self, email: str) -> Locale:
+        """The language in which this address is written to; English for one that nobody knows."""
+        return await self._language_of(address_key(email)) or Locale.EN
+
+    async def was_ever_suspended(self, email: str) -> bool:
+        return await self._suspended.of(email) is not None
+
     async def merchants_are_behind(self) -> bool:
         """Whether a merchant may be missing who has just confirmed a request."""
         return await self._catching_up.is_behind(MERCHANTS_GROUP)
@@ -200,10 +211,14 @@ class Accounts:
         return Locale(document["locale"]) if document else None
 
     async def _readable(self, token: str, proof: Proof) -> MailedLink:
-        """The link, if it is good and whoever uses it is the one it was mailed to. Raises `Problem` 401."""
+        """The link, if it is good and whoever uses it is the one it was mailed to. Raises `Problem` 401, and 403 for who
+        is suspended.
+        """
         link = self._read(token)
         if not _is_proved(link, proof):
             raise Problem(401, "address_needed", "Say which address this link was mailed to: send it as `email`.")
+        if await self._suspended.includes(link.email):
+            raise suspended()
         if _kind(link.key) == "sign-in":
             newest = await self._newest_links.find_one({"_id": _key_of(link.email)})
             if newest is not None and link.key != f"sign-in/{newest['link']}":

@@ -9,6 +9,7 @@ from services.gateway.choices import Choices
 from services.gateway.limits import ActLimits
 from services.gateway.live.hub import SESSIONS_SECONDS, Hub
 from services.gateway.marks import ReadMarks
+from services.gateway.oversight.wiring import oversees
 from services.gateway.partner import decide, evolve
 from services.gateway.partners_log import PartnersLog
 from services.gateway.read.inbox import Inbox
@@ -25,7 +26,7 @@ from shared.process import run
 from shared.rates import Rates
 from shared.service import Service
 from shared.settings import Settings
-from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES
+from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES, SUSPENSIONS
 
 PARTNER = Aggregate(
     "partner", PARTNER_COMMANDS, PARTNERS, Partner, creates=(RegisterPartner,), decide=decide, evolve=evolve
@@ -39,11 +40,12 @@ class GatewaySettings(Settings):
 def build(service: Service) -> FastAPI:
     database, clock, settings = service.database, service.clock, service.settings
     service.owns(PARTNER)
+    oversight = oversees(service)
     read_models(service)
     service.hears("gateway.partners-log", [PARTNERS], PartnersLog(database, service.publisher, clock))
     service.inspects("gateway.unreadable-replies", [REPLIES])
     hub = Hub(service.metrics, service.stopping, settings)
-    service.follows("gateway.live", [JOB_EVENTS, PARTNERS], hub.on_news, hub.begin)
+    service.follows("gateway.live", [JOB_EVENTS, PARTNERS, SUSPENSIONS], hub.on_news, hub.begin)
 
     rates = Rates(settings, database, clock, service.security)
     limits = ActLimits(rates, settings.limits)
@@ -70,6 +72,7 @@ def build(service: Service) -> FastAPI:
             links=Links(settings),
             networks=Networks(settings.trusted_proxies),
             security=service.security,
+            oversight=oversight,
             choices=Choices(Links(settings), service.publisher, clock),
             hub=hub,
             clock=clock,

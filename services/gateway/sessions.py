@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from services.gateway.oversight.suspended import Suspended
 from shared.clock import Clock
 from shared.contracts.base import derived_id
 from shared.failures import is_transient
@@ -87,6 +88,7 @@ class Sessions:
     def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
         self._sessions = database[SESSIONS]
         self._used_links = database["used_links"]
+        self._suspended = Suspended(database)
         self._clock = clock
         self._lasts = timedelta(hours=settings.session_hours)
         self._idle = timedelta(minutes=settings.session_idle_minutes)
@@ -108,13 +110,14 @@ class Sessions:
         raise AssertionError("It returns or raises.")
 
     async def current(self, token: str, where: Where = NOWHERE) -> Session:
-        """The session of this token, which is used from `where` now. Raises `Problem` 401. Expiry is checked here: the
-        TTL index only runs each minute.
+        """The session of this token, which is used from `where` now. Raises `Problem` 401, and 403 for who is
+        suspended. Expiry is checked here: the TTL index only runs each minute.
         """
         key, now = hash_of(token), self._clock.now()
         found = await self._sessions.find_one({"_id": key, **self._alive(now)})
         if found is None:
             raise Problem(401, "session_ended", "Please sign in again.")
+        await self._suspended.check(found["email"], found["created_at"])
         noted = found.get("last_used_at")
         if noted is None or noted <= now - NOTED_EVERY:
             used = {"last_used_at": now, "network": where.network, "device": where.device}

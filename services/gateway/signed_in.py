@@ -1,6 +1,5 @@
 """Who is asking: from the bearer token to a team member, a merchant or an operator."""
 
-from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -8,10 +7,11 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services.gateway.accounts import Accounts, Membership, Merchant
-from services.gateway.operators import Operators
+from services.gateway.operators import Operator, Operators
 from services.gateway.sessions import Session, Where, device_of
 from shared.client_ip import Networks
 from shared.http import Problem
+from shared.security_events import SecurityEvent, SecurityLog
 
 _bearer = HTTPBearer(auto_error=False, description="The token of POST /api/v1/sessions")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -23,20 +23,16 @@ _operators_bearer = HTTPBearer(
 OperatorsBearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_operators_bearer)]
 
 
-@dataclass(frozen=True)
-class Operator:
-    """Somebody who runs Jobwire. Which of them is not known."""
-
-
 class SignedIn:
     """Dependencies for routes. Each answers 401 without a session, and 403 where the address has no such role, or the
     session was opened for another one.
     """
 
-    def __init__(self, accounts: Accounts, operators: Operators, networks: Networks) -> None:
+    def __init__(self, accounts: Accounts, operators: Operators, networks: Networks, security: SecurityLog) -> None:
         self._accounts = accounts
         self._operators = operators
         self._networks = networks
+        self._security = security
 
     def where(self, request: Request) -> Where:
         return Where(self._networks.of(request), device_of(request.headers.get("user-agent", "")[:400]))
@@ -80,9 +76,18 @@ class SignedIn:
         jobwire_partner: Annotated[UUID | None, Header()] = None,
     ) -> Membership | Operator:
         """An operator by its token; as `member` for everybody else."""
-        if operators_bearer is not None and self._operators.include(operators_bearer.credentials):
-            return Operator()
-        return await self.member(request, bearer, jobwire_partner)
+        return self._operator(operators_bearer) or await self.member(request, bearer, jobwire_partner)
+
+    async def operator(self, request: Request, operators_bearer: OperatorsBearer) -> Operator:
+        """The operator that is asking, by its token."""
+        if operator := self._operator(operators_bearer):
+            return operator
+        self._security.event(SecurityEvent.OPERATOR_REFUSED)
+        await self.session(request, operators_bearer)
+        raise Problem(403, "forbidden", "This is for those who run Jobwire.")
+
+    def _operator(self, bearer: HTTPAuthorizationCredentials | None) -> Operator | None:
+        return self._operators.named(bearer.credentials) if bearer is not None else None
 
     async def admin(
         self, request: Request, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None

@@ -9,6 +9,7 @@ from services.leads.directory import Directory
 from services.leads.rates import RequestRates
 from services.leads.recent import Recent, fingerprint
 from services.leads.submission import NewRequest, objection
+from services.leads.suspended import Suspended
 from shared.aggregate import KEY_REUSED
 from shared.commands import Answer, Commander, Rejected, not_taken_while_away
 from shared.contracts.base import Actor, ActorKind, derived_id
@@ -69,6 +70,7 @@ class Desk:
         self._links = links
         self._requests = database["requests"]
         self._leads = database["leads"]
+        self._suspended = Suspended(database)
         self._rates = rates
         self._recent = recent
 
@@ -101,6 +103,8 @@ class Desk:
                 return first, False
             await self._check_partner(details)
             await self._admit(details, sender, again=first is not None and state is None)
+            if await self._suspended.includes(details.merchant.email):
+                return request_id, True  # whoever asks, in whosever name, learns nothing; and nothing is kept
             taken = await self._recent.claim(words(details), request_id, instead_of=first if state else None)
         # Under somebody else's id the same words are the same, however they were written.
         await self._ask(taken, details, sender, traceparent, digest if taken == request_id else None)

@@ -8,6 +8,7 @@ from services.leads.handlers import on_match_closed, on_request_matched, told
 from services.leads.intake import intake
 from services.leads.market import market
 from services.leads.request import decide, evolve, timer
+from services.leads.suspended import SuspensionWatch, indexed
 from shared.aggregate import Aggregate
 from shared.commands import Reaction
 from shared.contracts.base import Message
@@ -19,7 +20,7 @@ from shared.i18n import PAGES
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
-from shared.topics import LEAD_COMMANDS, LEAD_EVENTS, MATCHES, REQUEST_COMMANDS, REQUESTS
+from shared.topics import LEAD_COMMANDS, LEAD_EVENTS, MATCHES, REQUEST_COMMANDS, REQUESTS, SUSPENSIONS
 
 REQUEST = Aggregate(
     name="request",
@@ -29,6 +30,7 @@ REQUEST = Aggregate(
     creates=(SubmitRequest,),
     decide=decide,
     evolve=evolve,
+    indexed=indexed,
     timer=timer,
 )
 LEAD = Aggregate(
@@ -52,6 +54,9 @@ def build(service: Service) -> FastAPI:
     service.owns(LEAD)
     reactions: dict[type[Message], Reaction] = {RequestMatched: on_request_matched, MatchClosed: on_match_closed}
     service.reacts("leads.matches", [MATCHES], LEAD_COMMANDS, reactions)
+    watch = SuspensionWatch(service.database, service.publisher)
+    service.prepares(watch.prepare)
+    service.hears("leads.suspensions", [SUSPENSIONS, REQUESTS], watch)
 
     app = application("Jobwire: requests")
     app.include_router(intake(service, service.asks()))

@@ -8,6 +8,7 @@ from services.notifications.envelope import Mail
 from services.notifications.kinds import Subject
 from services.notifications.mail import (
     TOLD,
+    mail_for_person,
     mail_for_sign_in,
     mails_for_job,
     mails_for_partner,
@@ -15,6 +16,7 @@ from services.notifications.mail import (
 )
 from services.notifications.outbox import Outbox
 from services.notifications.prospects import alternatives, mails_for_lead, mails_for_match
+from services.notifications.refusals import Refusals
 from services.notifications.teams import Teams
 from shared.clock import Clock
 from shared.logs import get_logger
@@ -35,12 +37,14 @@ class Handlers:
         clock: Clock,
         metrics: Metrics,
         *,
+        refusals: Refusals,
         sign_in_minutes: int,
         news_for: timedelta,
     ) -> None:
         self._outbox = outbox
         self._teams = teams
         self._current = current
+        self._refusals = refusals
         self._clock = clock
         self._metrics = metrics
         self._minutes = sign_in_minutes
@@ -82,6 +86,11 @@ class Handlers:
 
     async def on_sign_ins(self, batch: Sequence[Received]) -> None:
         await self._queue(mail_for_sign_in(received.record, self._minutes) for received in self._news(batch))
+
+    async def on_people(self, batch: Sequence[Received]) -> None:
+        """Who is suspended hears of that, and then of nothing."""
+        await self._refusals.learn_people(batch)
+        await self._queue(mail_for_person(received.record) for received in self._news(batch))
 
     async def _queue(self, mails: Iterable[Mail]) -> None:
         await self._outbox.queue(list(mails), self._clock.now())

@@ -29,7 +29,7 @@ class Kind(NamedTuple):
     one. `insists`: somebody waits for it, so that an address which the server has refused is tried again after a day.
     `unless`: what makes it senseless by the time it is sent. `counts_down`: it says how many hours are left.
     `reaches_somebody`: where its recipient has left the team, whoever is at the desk now gets it, or nobody would
-    answer.
+    answer. `to_suspended`: it is sent although its recipient is suspended.
     """
 
     about: Subject = Subject.JOB
@@ -39,6 +39,7 @@ class Kind(NamedTuple):
     unless: tuple[Check, ...] = ()
     counts_down: bool = False
     reaches_somebody: bool = False
+    to_suspended: bool = False
 
 
 _TEAMS = (sense.left_team,)
@@ -76,7 +77,7 @@ KINDS: Mapping[str, Kind] = {
     "request_stopped": Kind(Subject.REQUEST),
     "review_taken_down": Kind(unless=_TEAMS),
     "lead_review_taken_down": Kind(Subject.LEAD, unless=_TEAMS),
-    "account": Kind(Subject.PERSON),
+    "account": Kind(Subject.PERSON, to_suspended=True),
     "review_received": Kind(refused_as=MailKind.REVIEWS, unless=_TEAMS),
     # What a merchant or a prospect has asked for.
     "lead_matched": Kind(Subject.REQUEST, unless=(sense.request_over,)),

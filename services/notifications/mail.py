@@ -9,6 +9,7 @@ from typing import Any
 
 from services.notifications import words
 from services.notifications.envelope import (
+    ACCOUNT_LINK,
     ADDRESS_LINK,
     CONFIRM_LINK,
     DESK_LINK,
@@ -53,6 +54,7 @@ from shared.contracts.jobs import (
 )
 from shared.contracts.partners import MailTopic, Partner, PartnerChanged, SignInRequested
 from shared.contracts.requests import Request, RequestKind, RequestStopped, RequestSubmitted
+from shared.contracts.suspensions import PersonRestored, PersonSuspended, Suspension
 from shared.i18n import moment
 from shared.taxonomy import service_name
 
@@ -95,6 +97,13 @@ def mail_for_sign_in(record: Command[SignInRequested], minutes: int) -> Mail:
     values = {"minutes": minutes, "asked_by": request.asked_by}
     template = "register" if request.newcomer else "sign_in"
     return mail_because_of(record, template, recipient, REQUESTED_LINK, values)
+
+
+def mail_for_person(event: Event[PersonSuspended | PersonRestored, Suspension]) -> Mail:
+    """That somebody has been suspended, or may come back: once for each time."""
+    person = event.snapshot
+    to = Recipient(person.email, "", person.locale)
+    return mail_because_of(event, "account", to, ACCOUNT_LINK, {"suspended": isinstance(event.fact, PersonSuspended)})
 
 
 def mails_for_partner(event: Event[PartnerChanged, Partner]) -> Iterator[Mail]:

@@ -16,7 +16,7 @@ from shared.links import Links
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
-from shared.topics import JOB_EVENTS, LEAD_EVENTS, MAIL_CHOICES, MATCHES, PARTNERS, REQUESTS, SIGN_INS
+from shared.topics import JOB_EVENTS, LEAD_EVENTS, MAIL_CHOICES, MATCHES, PARTNERS, REQUESTS, SIGN_INS, SUSPENSIONS
 
 
 def build(service: Service) -> None:
@@ -29,6 +29,7 @@ def build(service: Service) -> None:
         current,
         clock,
         service.metrics,
+        refusals=refusals,
         sign_in_minutes=settings.sign_in_minutes,
         news_for=timedelta(days=settings.mail_news_days),
     )
@@ -40,6 +41,7 @@ def build(service: Service) -> None:
     service.hears("notifications.leads", [LEAD_EVENTS], handlers.on_leads)
     service.hears("notifications.sign-ins", [SIGN_INS], handlers.on_sign_ins)
     service.hears("notifications.choices", [MAIL_CHOICES], refusals.learn)
+    service.hears("notifications.suspensions", [SUSPENSIONS], handlers.on_people)
 
     composer, relay = Composer(settings, Links(settings)), Relay(settings.smtp_url.get_secret_value())
     desk = Desk(outbox, current, refusals, composer, relay, clock, service.metrics, service.stopping)

@@ -1,6 +1,7 @@
-"""Whom nothing is sent to: addresses that the server has refused for good, and mails that an address does not want.
+"""Whom nothing is sent to: addresses that the server has refused for good, mails that an address does not want, and
+people whom the marketplace has suspended.
 
-Both are looked up when a mail is about to be sent, so that what was said meanwhile counts.
+All of it is looked up when a mail is about to be sent, so that what was said meanwhile counts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,11 +11,12 @@ from services.notifications.envelope import Mail
 from services.notifications.kinds import kind_of
 from shared.contracts.base import address_key
 from shared.contracts.choices import MailChoiceChanged, choice_id_of
+from shared.contracts.suspensions import Suspension, mailbox_id_of
 from shared.mongo import Database, Document
 from shared.projection import Projection, Write, newer
 from shared.records import Received
 
-CHOICES, SUPPRESSED = "choices", "suppressed"
+CHOICES, SUPPRESSED, SUSPENDED = "choices", "suppressed", "suspended"
 TRY_AGAIN_AFTER = timedelta(hours=24)
 """People mend their mailboxes; and who asks for a link to sign in is there."""
 
@@ -25,11 +27,18 @@ def on_choice(received: Received) -> Iterable[Write]:
     yield newer(CHOICES, received.record.subject, int(received.at.timestamp() * 1000), fields)
 
 
+def on_person(received: Received) -> Iterable[Write]:
+    person: Suspension = received.record.snapshot
+    yield newer(SUSPENDED, person.mailbox_id, person.version, {"suspended": person.suspended})
+
+
 class Refusals:
     def __init__(self, database: Database) -> None:
         self._choices = database[CHOICES]
         self._suppressed = database[SUPPRESSED]
+        self._suspended = database[SUSPENDED]
         self._projection = Projection(database, on_choice)
+        self._people = Projection(database, on_person)
 
     async def learn(self, batch: Sequence[Received]) -> None:
         """Take note of what addresses want. A replayed choice is learned like any other."""
@@ -46,6 +55,17 @@ class Refusals:
         if bounce is None or (kind.insists and bounce["at"] + TRY_AGAIN_AFTER <= now):
             return ""
         return "suppressed"
+
+    async def learn_people(self, batch: Sequence[Received]) -> None:
+        """Take note of who is suspended."""
+        await self._people(batch)
+
+    async def bars(self, mail: Mail) -> bool:
+        """Whether its recipient is suspended, so that nothing but the notice of that is sent."""
+        if kind_of(mail.template).to_suspended:
+            return False
+        known = {"_id": mailbox_id_of(mail.recipient.email), "suspended": True}
+        return await self._suspended.find_one(known, {"_id": 1}) is not None
 
     async def suppress(self, email: str, error: str, now: datetime) -> None:
         """The server says that nobody is there."""

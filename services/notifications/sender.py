@@ -103,6 +103,9 @@ class Sender:
             await self._outbox.queue(instead(mail, known, reason), now)
             await self._end(claim, "dropped", reason)
             return None
+        if await self._desk.refusals.bars(mail):
+            await self._end(claim, "dropped", "suspended")
+            return None
         if reason := await self._desk.refusals.reason(mail, now):
             await self._end(claim, "failed", reason)
             return None

@@ -57,6 +57,18 @@ Text = Annotated[
 """Several lines of somebody's text, at most 8,192 characters."""
 
 
+Reason = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=1,
+        max_length=1000,
+        pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+$",
+    ),
+]
+"""Why somebody who runs Jobwire did something: a text, at most 1,000 characters."""
+
+
 def address_key(email: str) -> str:
     """Two spellings of one address have one key. Records hold ASCII addresses, so lower case is all there is to it."""
     return email.strip().lower()

@@ -19,6 +19,7 @@ GONE = ("nobody", "malformed", "closed", "expired", "idle")
 """Who has no session (any more)."""
 OPERATOR = "operator"
 OPS_TOKEN = "a-token-of-those-who-run-it"
+OPS_TOKENS = f"ora:{OPS_TOKEN}"
 """Whoever runs Jobwire has no session either, and a token that is good for what the table says."""
 
 THE_CONVERSATION = {

@@ -17,7 +17,7 @@ from tests.api.served import documents
 from tests.api.streaming import heard_by
 from tests.api.tenants import (
     INTERNAL,
-    OPS_TOKEN,
+    OPS_TOKENS,
     THE_CONVERSATION,
     Tenants,
     secrets_from,
@@ -40,7 +40,7 @@ SENT = ("authorization", "jobwire-partner")
 @pytest.fixture(scope="module")
 async def built() -> AsyncIterator[tuple[Tenants, Kept]]:
     with pytest.MonkeyPatch.context() as patch:
-        world = World(Weather(), patch, ops_tokens=OPS_TOKEN)
+        world = World(Weather(), patch, ops_tokens=OPS_TOKENS)
         tenants = await two_partners_and_two_merchants(world)
         assert world.dead_letters() == []
         yield tenants, Kept(world)
@@ -198,7 +198,7 @@ async def test_an_act_that_can_still_be_taken_back_shows_on_one_side_only(tenant
 
 
 async def test_the_live_stream_tells_each_side_of_its_own_jobs_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    tenants = await two_partners_and_two_merchants(World(Weather(), monkeypatch, ops_tokens=OPS_TOKEN))
+    tenants = await two_partners_and_two_merchants(World(Weather(), monkeypatch, ops_tokens=OPS_TOKENS))
     ids = tenants.ids
     listening = {who: await heard_by(tenants[who]) for who in ("owner", "limited", "bob", "mia", "olga", "stranger")}
     await tenants["owner"].post(f"/jobs/{ids['job_id']}/comments", {"text": "secret-live-comment"})

@@ -260,7 +260,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    desk = Desk(World(Weather(), monkeypatch, ops_tokens=f"{TOKEN}, {OTHER_TOKEN}"))
+    desk = Desk(World(Weather(), monkeypatch, ops_tokens=f"ora:{TOKEN}, otto:{OTHER_TOKEN}"))
     await desk.open()
     return desk
 
@@ -355,9 +355,25 @@ async def test_without_tokens_in_the_settings_nobody_is_an_operator(monkeypatch:
         assert answer.status_code == 401
 
 
+@pytest.mark.parametrize(
+    "tokens",
+    [TOKEN, f":{TOKEN}", f"Ora:{TOKEN}", f"o:{TOKEN}", f"ora:{TOKEN},{OTHER_TOKEN}", f"ora:{TOKEN},otto:{TOKEN}"],
+)
+def test_a_token_is_one_persons_and_says_whose(tokens: str) -> None:
+    with pytest.raises(ValueError, match="JOBWIRE_OPS_TOKENS") as refused:
+        Operators(Settings(ops_tokens=tokens))
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_person_may_have_two_tokens_while_one_replaces_the_other() -> None:
+    operators = Operators(Settings(ops_tokens=f"ora:{TOKEN},ora:{OTHER_TOKEN}"))
+    assert operators.named(TOKEN) == operators.named(OTHER_TOKEN)
+    assert operators.named("ora") is None
+
+
 def test_a_token_that_could_be_guessed_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="JOBWIRE_OPS_TOKENS") as refused:
-        Operators(Settings(ops_tokens=f"{TOKEN},guess-me"))
+        Operators(Settings(ops_tokens=f"ora:{TOKEN},otto:guess-me"))
     assert not {"guess-me", TOKEN} & set(str(refused.value).split())
 
 
@@ -366,7 +382,12 @@ def test_the_document_says_that_both_may_ask(monkeypatch: pytest.MonkeyPatch) ->
     operation = document["paths"]["/api/v1/matching/explanations"]["get"]
     assert operation["security"] == [{"HTTPBearer": []}, {"Operator": []}]
     assert set(operation["security"][1]) <= set(document["components"]["securitySchemes"])
-    elsewhere = [one for path in document["paths"].values() for one in path.values() if one is not operation]
+    elsewhere = [
+        one
+        for where, path in document["paths"].items()
+        for one in path.values()
+        if one is not operation and not where.startswith("/api/v1/operators/")
+    ]
     assert not [one for one in elsewhere if {"Operator": []} in one.get("security", [])]
 
 

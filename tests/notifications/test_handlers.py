@@ -7,6 +7,7 @@ import pytest
 from services.notifications.current import Current
 from services.notifications.handlers import Handlers
 from services.notifications.outbox import Outbox
+from services.notifications.refusals import Refusals
 from services.notifications.teams import Teams
 from shared.contracts.base import Locale
 from shared.contracts.jobs import JobCreated
@@ -54,6 +55,7 @@ class Service:
             Current(self.database, self.teams),
             self.clock,
             self.metrics,
+            refusals=Refusals(self.database),
             sign_in_minutes=10,
             news_for=NEWS_FOR,
         )

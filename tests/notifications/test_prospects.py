@@ -10,6 +10,7 @@ from services.notifications.envelope import Mail
 from services.notifications.handlers import Handlers
 from services.notifications.outbox import Outbox
 from services.notifications.prospects import TOLD_REASONS, mails_for_lead, mails_for_match
+from services.notifications.refusals import Refusals
 from services.notifications.teams import Teams
 from shared.contracts.base import Locale, derived_id
 from shared.contracts.leads import LeadReviewed, LeadReviewRequested
@@ -124,7 +125,10 @@ def test_whoever_asked_by_name_is_told_who_else_could_the_best_first(kind: Reque
 def handlers_over(database: MemoryDatabase, teams: Teams) -> Handlers:
     current, metrics = Current(database, teams), Metrics("tests")
     days = timedelta(days=5)
-    return Handlers(Outbox(database), teams, current, ManualClock(NOW), metrics, sign_in_minutes=30, news_for=days)
+    refusals, outbox = Refusals(database), Outbox(database)
+    return Handlers(
+        outbox, teams, current, ManualClock(NOW), metrics, refusals=refusals, sign_in_minutes=30, news_for=days
+    )
 
 
 async def test_a_mail_does_not_wait_for_alternatives_that_are_not_known_yet() -> None:

@@ -16,7 +16,11 @@ from services.gateway.api.jobs import jobs_api
 from services.gateway.api.leads import leads_api
 from services.gateway.api.merchant import merchant_api
 from services.gateway.api.merchant_acts import merchant_acts_api
+from services.gateway.api.operators import OperatorsDesk, operators_api
+from services.gateway.api.operators_people import operators_people_api
+from services.gateway.api.operators_queue import operators_queue_api
 from services.gateway.api.partner import partner_api
+from services.gateway.api.reports import Filing, reports_api
 from services.gateway.api.sessions import sessions_api
 from services.gateway.api.team import team_api
 from services.gateway.attachments import Attachments
@@ -26,6 +30,7 @@ from services.gateway.limits import ActLimits
 from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.operators import Operators
+from services.gateway.oversight.wiring import Oversight
 from services.gateway.pages import pages
 from services.gateway.read.inbox import Inbox
 from services.gateway.read.reading import Reading
@@ -58,6 +63,7 @@ class Parts:
     networks: Networks
     security: SecurityLog
     choices: Choices
+    oversight: Oversight
     hub: Hub
     clock: Clock
     settings: Settings
@@ -66,10 +72,11 @@ class Parts:
 def dashboard(parts: Parts) -> FastAPI:
     commander, reading, clock = parts.commander, parts.reading, parts.clock
     limits = parts.limits
-    signed_in = SignedIn(parts.accounts, Operators(parts.settings), parts.networks)
+    signed_in = SignedIn(parts.accounts, Operators(parts.settings), parts.networks, parts.security)
     joining = Joining(parts.accounts, commander)
     partner_desk = PartnerDesk(commander, reading, parts.marks, limits)
     merchant_desk = MerchantDesk(commander, reading, limits)
+    operators_desk, queue = OperatorsDesk(commander, parts.oversight.acts), parts.oversight.queue
 
     app = application("Jobwire: dashboard", LARGER_BODIES)
     for router in (
@@ -83,6 +90,10 @@ def dashboard(parts: Parts) -> FastAPI:
         attachments_api(parts.attachments, reading, signed_in),
         merchant_api(commander, reading, parts.inbox, merchant_desk, limits, signed_in),
         merchant_acts_api(merchant_desk, reading, parts.attachments, signed_in),
+        reports_api(Filing(commander, parts.security), partner_desk, merchant_desk, reading, signed_in),
+        operators_api(operators_desk, queue, reading, signed_in),
+        operators_queue_api(operators_desk, queue, reading, signed_in),
+        operators_people_api(operators_desk, reading, parts.accounts, signed_in),
         events_api(parts.hub, signed_in),
         pages(parts.accounts, joining, Addresses(parts.links, commander), signed_in, limits, parts.settings),
         unsubscribe_pages(parts.choices),

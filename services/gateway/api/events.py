@@ -11,7 +11,9 @@ from services.gateway.live.hub import Hub
 from services.gateway.live.news import Listener
 from services.gateway.live.stream import Stream
 from services.gateway.read.tenants import member_tenant
+from services.gateway.sessions import Session
 from services.gateway.signed_in import SignedIn
+from shared.contracts.suspensions import mailbox_id_of
 
 
 def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
@@ -20,6 +22,7 @@ def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
     @router.get("/events", status_code=200, response_class=EventStream, responses={**SESSION, **OFTEN})
     async def events(
         token: Annotated[str, Depends(signed_in.token)],
+        person: Annotated[Session, Depends(signed_in.session)],
         who: Annotated[Any, Depends(signed_in.somebody)],
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
@@ -33,6 +36,6 @@ def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
         )
         session = sha256(token.encode()).hexdigest()
         hub.admit(session)
-        return EventStream(hub, Stream(listener, session), last_event_id)
+        return EventStream(hub, Stream(listener, session, mailbox_id_of(person.email)), last_event_id)
 
     return router

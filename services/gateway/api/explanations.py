@@ -11,9 +11,10 @@ from services.gateway.accounts import Membership
 from services.gateway.api.answers import SIGNED_IN
 from services.gateway.api.jobs import NO_NUL
 from services.gateway.explaining import advice, label, words
+from services.gateway.operators import Operator
 from services.gateway.read.explanations import Explanation, Sought
 from services.gateway.read.reading import Reading
-from services.gateway.signed_in import Operator, SignedIn
+from services.gateway.signed_in import SignedIn
 from shared.contracts.base import Locale, Money
 from shared.contracts.jobs import job_id_of
 from shared.contracts.matching import Why

@@ -11,6 +11,7 @@ from services.gateway.live.news import Listener, frame
 from services.gateway.live.position import Position
 from services.gateway.live.stream import QUEUE, Stream, Streams
 from shared.contracts.partners import PartnerChanged
+from shared.contracts.suspensions import PersonRestored, PersonSuspended
 from shared.http import Problem
 from shared.metrics import Metrics
 from shared.records import Received
@@ -43,6 +44,7 @@ class Hub:
         self._memory = Memory()
         self._streams = Streams()
         self._teams: dict[UUID, int] = {}
+        self._suspended: set[UUID] = set()
         self._heard = asyncio.Condition()
         self._metrics = metrics
         self._stopping = stopping
@@ -54,10 +56,13 @@ class Hub:
         self._memory.begin({place: offset for (topic, place), offset in offsets.items() if topic == JOB_EVENTS.name})
 
     async def on_news(self, batch: Sequence[Received]) -> None:
-        """A `shared.consumer.Handler` of `jobs.events` and `partners`."""
+        """A `shared.consumer.Handler` of `jobs.events`, `partners` and `suspensions`."""
         for received in batch:
-            if isinstance(received.record.fact, PartnerChanged):
+            fact = received.record.fact
+            if isinstance(fact, PartnerChanged):
                 self._on_team(received.record.subject, received.record.snapshot.version)
+            elif isinstance(fact, PersonSuspended | PersonRestored):
+                self._on_person(received.record.subject, suspended=received.record.snapshot.suspended)
             else:
                 self._on_event(received)
         async with self._heard:
@@ -101,6 +106,13 @@ class Hub:
             if self._changed(stream.listener):
                 stream.end(comes_back=True)
 
+    def _on_person(self, mailbox: UUID, *, suspended: bool) -> None:
+        """Whoever has been suspended connects again, and is told so."""
+        (self._suspended.add if suspended else self._suspended.discard)(mailbox)
+        for stream in self._streams:
+            if suspended and stream.mailbox == mailbox:
+                stream.end(comes_back=True)
+
     def _on_event(self, received: Received) -> None:
         met = self._memory.met(received)
         if met is Met.AGAIN:
@@ -123,7 +135,7 @@ class Hub:
         over = asyncio.get_running_loop().call_later(_between(STREAM_SECONDS), lambda: stream.end(comes_back=True))
         self._streams.add(stream)
         self._metrics.sse_clients.inc()
-        if self._stopping.is_set() or self._changed(stream.listener):
+        if self._stopping.is_set() or self._changed(stream.listener) or stream.mailbox in self._suspended:
             stream.end(comes_back=not self._stopping.is_set())
         try:
             yield

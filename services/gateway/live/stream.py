@@ -16,8 +16,9 @@ QUEUE = 256
 class Stream:
     """The frames that wait for one page. Whoever tells never waits for it."""
 
-    def __init__(self, listener: Listener, session: str = "") -> None:
+    def __init__(self, listener: Listener, session: str = "", mailbox: UUID | None = None) -> None:
         self.listener = listener
+        self.mailbox = mailbox
         self.session = session
         self.keys = listener.keys()
         self.ended = asyncio.Event()

@@ -5,14 +5,25 @@ the topics, and takes its list from here.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from services.gateway.read import deliveries, explanations, projections, search_index
+from services.gateway.read import deliveries, explanations, oversight, projections, search_index
 from services.gateway.read.catching_up import CatchingUp
 from shared.consumer import Handler
 from shared.mongo import Database
 from shared.projection import Projection, Write
 from shared.records import Received
 from shared.service import Service
-from shared.topics import JOB_EVENTS, LEAD_EVENTS, MAILS, MATCHES, PARTNERS, REQUESTS, STANDINGS, Topic
+from shared.topics import (
+    JOB_EVENTS,
+    LEAD_EVENTS,
+    MAILS,
+    MATCHES,
+    OPERATOR_ACTS,
+    PARTNERS,
+    REPORTS,
+    REQUESTS,
+    STANDINGS,
+    Topic,
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,8 @@ READ_MODELS = (
         _projected(explanations.on_match),
     ),
     ReadModel("gateway.mails", MAILS, (deliveries.DELIVERIES,), _projected(deliveries.on_mail)),
+    ReadModel("gateway.reports", REPORTS, (oversight.REPORTS,), _projected(oversight.on_report)),
+    ReadModel("gateway.operator-acts", OPERATOR_ACTS, (oversight.ACTS,), _projected(oversight.on_act)),
     ReadModel("gateway.search", JOB_EVENTS, (search_index.SEARCH, search_index.WORDS), search_index.Indexing),
 )
 
@@ -54,5 +67,6 @@ def read_models(service: Service) -> None:
     service.prepares(lambda: search_index.prepare(database))
     service.prepares(lambda: deliveries.prepare(database))
     service.prepares(lambda: explanations.prepare(database))
+    service.prepares(lambda: oversight.prepare(database))
     for model in READ_MODELS:
         service.hears(model.group, [model.topic], catching_up.watched(model.group, model.handler(database)))

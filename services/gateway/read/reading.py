@@ -87,6 +87,30 @@ class Reading:
         older = cursor_of("timeline", str(steps[limit - 1].version)) if len(steps) > limit else None
         return TimelinePage(steps[:limit][::-1], older)
 
+    async def conversation(self, job_id: UUID, cursor: str | None = None) -> TimelinePage:
+        """As `timeline`, for operators who look into a report: what passed between the two sides, and nothing of what
+        the partner's team said among itself.
+        """
+        return await self.timeline(job_id, cursor, for_merchant=True)
+
+    async def any_job(self, job_id: UUID) -> Job:
+        """Anybody's, for operators alone. Raises `Problem` 404."""
+        return await self.job({}, job_id)
+
+    async def any_lead(self, lead_id: UUID) -> Lead:
+        """As `any_job`."""
+        return read(Lead, (await _at_version(self._leads, {"_id": lead_id}, 0, "lead"))["lead"], lead_id)
+
+    async def any_request(self, request_id: UUID) -> Request:
+        """As `any_job`."""
+        found = await _at_version(self._requests, {"_id": request_id}, 0, "request")
+        return read(Request, found["request"], request_id)
+
+    async def asker(self, merchant_id: UUID) -> Request:
+        """A request of this merchant or prospect, confirmed or not: it says who they are. Raises `Problem` 404."""
+        found = await _at_version(self._requests, {"merchant_id": merchant_id}, 0, "merchant")
+        return read(Request, found["request"], found["_id"])
+
     async def said(self, job_id: UUID, version: int) -> int:
         """The number of messages and comments of a job up to this version."""
         talk = {"job_id": job_id, "version": {"$lte": version}, "type": {"$in": sorted(TALK)}}
@@ -122,13 +146,13 @@ class Reading:
 
     async def requests(self, merchant_id: UUID, cursor: str | None) -> RequestsPage:
         """The merchant's requests, newest first."""
-        documents, next_cursor = await _page(self._requests, {"merchant_id": merchant_id}, "submitted_at", cursor)
+        documents, next_cursor = await page_of(self._requests, {"merchant_id": merchant_id}, "submitted_at", cursor)
         found = readable(Request, ((document["_id"], document["request"]) for document in documents))
         return RequestsPage(list(found), next_cursor)
 
     async def leads(self, partner_id: UUID, cursor: str | None) -> LeadsPage:
         """The partner's leads, newest first."""
-        documents, next_cursor = await _page(self._leads, {"partner_id": partner_id}, "delivered_at", cursor)
+        documents, next_cursor = await page_of(self._leads, {"partner_id": partner_id}, "delivered_at", cursor)
         found = readable(Lead, ((document["_id"], document["lead"]) for document in documents))
         return LeadsPage(list(found), next_cursor)
 
@@ -139,7 +163,7 @@ class Reading:
 
     async def explanations(self, tenant: Query, sought: Query, cursor: str | None) -> ExplanationsPage:
         """Why matching has asked the tenant, or has not, newest first."""
-        documents, next_cursor = await _page(self._explanations, {"$and": [tenant, sought]}, "at", cursor)
+        documents, next_cursor = await page_of(self._explanations, {"$and": [tenant, sought]}, "at", cursor)
         return ExplanationsPage([explanation(document) for document in documents], next_cursor)
 
     async def alternatives(self, merchant_id: UUID, request_ids: Sequence[UUID]) -> dict[UUID, list[Partner]]:
@@ -165,7 +189,7 @@ class Reading:
         return await self._jobs.find_one({"$and": [tenant, {"partner_id": partner_id}]}, {"_id": 1}) is not None
 
 
-async def _page(
+async def page_of(
     collection: Collection, query: Query, by: str, cursor: str | None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page of documents, newest first by a time that never changes, and where the next one starts."""
