@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.api.tenants import GONE, OPERATOR, TEAM
+from tests.api.tenants import BLOCKED, GONE, OPERATOR, SUSPENDED, TEAM, THE_CONVERSATION, THE_REQUEST
 
 OUTSIDE = ("stranger", "invited", "removed")
 MERCHANTS = ("mia", "olga", "mia by link")
-PARTNERS = (*TEAM, "bob")
+PARTNERS = (*TEAM, "bob", BLOCKED)
 _EVERY_ADDRESS = (*OUTSIDE, "mia", "olga", *PARTNERS, "bob_as_ada")
-EVERYBODY = (*GONE, OPERATOR, *OUTSIDE, *MERCHANTS, *PARTNERS, "bob as ada")
+EVERYBODY = (*GONE, OPERATOR, SUSPENDED, *OUTSIDE, *MERCHANTS, *PARTNERS, "bob as ada")
 
 
 def _refused(status: int, *people: str) -> dict[str, int]:
@@ -33,16 +33,17 @@ class Scope:
 
 
 PUBLIC = Scope({})
-SIGNED_IN = Scope(_refused(401, *GONE, OPERATOR))
+SIGNED_IN = Scope({**_refused(401, *GONE, OPERATOR), **_refused(403, SUSPENDED)})
 BY_ADDRESS = SIGNED_IN.but(mia_by_link=403)
 """What concerns all that an address is: a link that was mailed for one role does not reach it."""
 MEMBERS = Scope({**SIGNED_IN.refuses, **_refused(403, *OUTSIDE, *MERCHANTS, "bob as ada")})
 ADMINS = MEMBERS.but(member=403, limited=403)
-ADAS_JOB = MEMBERS.but(limited=404, bob=404)
-ADAS_TEAM = ADMINS.but(bob=404)
+ADAS_JOB = MEMBERS.but(limited=404, bob=404, blocked=404)
+ADAS_TEAM = ADMINS.but(bob=404, blocked=404)
 SOME_MERCHANT = Scope({**SIGNED_IN.refuses, **_refused(403, *OUTSIDE, *PARTNERS, "bob as ada")})
 MIAS = SOME_MERCHANT.but(olga=404)
 THE_INVITED = Scope({**SIGNED_IN.refuses, **_refused(404, "stranger", "removed", *MERCHANTS, *PARTNERS, "bob as ada")})
+OPERATORS = Scope({**_refused(401, *GONE), **_refused(403, SUSPENDED, *OUTSIDE, *MERCHANTS, *PARTNERS, "bob as ada")})
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,12 @@ REQUEST = {
     "title": "Cups",
     "requirements": "Be found.",
 }
+REPORT = {"reason": "fraud", "text": "Asks for passwords."}
+WHY = {"reason": "It was reported."}
+UNA = {"email": "una@new.example", **WHY}
 FILE = {"file": ("note.txt", b"One, two.")}
 
-V1, MERCHANT = "/api/v1", "/api/v1/merchant"
+V1, MERCHANT, OPS = "/api/v1", "/api/v1/merchant", "/api/v1/operators"
 JOB, MERCHANTS_JOB = f"{V1}/jobs/{{job_id}}", f"{MERCHANT}/jobs/{{job_id}}"
 TABLE: Mapping[str, Call] = {
     # leads: everybody may ask, and a status tells no more than that
@@ -119,13 +123,27 @@ TABLE: Mapping[str, Call] = {
     f"POST {V1}/team/invitations": Call(ADMINS, {"email": "una@new.example", "name": "Una", "locale": "en"}),
     f"PUT {V1}/team/{{member_id}}": Call(ADAS_TEAM, MEMBER),
     # A member may remove itself: only the team's own rule knows who this is.
-    f"DELETE {V1}/team/{{member_id}}": Call(MEMBERS.but(limited=403, bob=404), asks=("limited",)),
+    f"DELETE {V1}/team/{{member_id}}": Call(MEMBERS.but(limited=403, bob=404, blocked=404), asks=("limited",)),
     f"GET {V1}/settings": Call(MEMBERS),
     f"PUT {V1}/settings": Call(MEMBERS, {"name": "Una", "locale": "fr"}),
     f"GET {V1}/standing": Call(MEMBERS),
     f"GET {V1}/matching/explanations": Call(MEMBERS.and_operators()),
     f"GET {V1}/reviews/leads": Call(MEMBERS),
-    f"POST {V1}/reviews/leads/{{lead_id}}/request": Call(MEMBERS.but(limited=404, bob=404)),
+    f"POST {V1}/reviews/leads/{{lead_id}}/request": Call(ADAS_JOB),
+    f"POST {V1}/reviews/leads/{{lead_id}}/report": Call(ADAS_JOB, REPORT),
+    f"POST {V1}/reviews/leads/{{lead_id}}/review/report": Call(ADAS_JOB, REPORT),
+    # those who run the marketplace
+    f"GET {OPS}/reports": Call(OPERATORS),
+    f"POST {OPS}/reports/{{report_id}}/resolve": Call(OPERATORS, {"finding": "dismissed", **WHY}),
+    # What was reported is what they are shown.
+    f"POST {OPS}/reports/{{report_id}}/conversation": Call(OPERATORS, WHY, public=(*THE_CONVERSATION, *THE_REQUEST)),
+    f"GET {OPS}/acts": Call(OPERATORS),
+    f"POST {OPS}/requests/{{request_id}}/stop": Call(OPERATORS, WHY),
+    f"POST {OPS}/jobs/{{job_id}}/review/take-down": Call(OPERATORS, WHY),
+    f"POST {OPS}/leads/{{lead_id}}/review/take-down": Call(OPERATORS, WHY),
+    f"POST {OPS}/people/suspend": Call(OPERATORS, UNA),
+    f"POST {OPS}/people/restore": Call(OPERATORS, UNA),
+    f"POST {OPS}/people/end-sessions": Call(OPERATORS, UNA),
     # the partner's jobs
     f"GET {V1}/jobs": Call(MEMBERS),
     f"GET {V1}/jobs/counts": Call(MEMBERS),
@@ -148,6 +166,8 @@ TABLE: Mapping[str, Call] = {
     f"DELETE {JOB}/assignees/{{member_id}}": Call(ADAS_JOB),
     f"POST {JOB}/review/request": Call(ADAS_JOB),
     f"POST {JOB}/review/answer": Call(ADAS_JOB, SAID),
+    f"POST {JOB}/report": Call(ADAS_JOB, REPORT),
+    f"POST {JOB}/review/report": Call(ADAS_JOB, REPORT),
     f"POST {JOB}/store-access/ask": Call(ADAS_JOB, {"note": "Please."}),
     f"POST {JOB}/store-access/request": Call(ADAS_JOB, {"permissions": ["themes"]}),
     f"POST {JOB}/store-access/revoke": Call(ADAS_JOB),
@@ -161,6 +181,7 @@ TABLE: Mapping[str, Call] = {
     f"GET {MERCHANTS_JOB}": Call(MIAS),
     f"GET {MERCHANTS_JOB}/timeline": Call(MIAS),
     f"GET {MERCHANTS_JOB}/mails": Call(MIAS),
+    f"POST {MERCHANTS_JOB}/report": Call(MIAS, REPORT),
     f"POST {MERCHANTS_JOB}/open": Call(MIAS),
     f"POST {MERCHANTS_JOB}/messages": Call(MIAS, SAID),
     f"POST {MERCHANTS_JOB}/decline": Call(MIAS, DECLINE),

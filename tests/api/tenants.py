@@ -18,6 +18,8 @@ TEAM = ("owner", "admin", "member", "limited")
 GONE = ("nobody", "malformed", "closed", "expired", "idle")
 """Who has no session (any more)."""
 OPERATOR = "operator"
+SUSPENDED, BLOCKED = "suspended", "blocked"
+"""A member of Ada's team whom the marketplace has suspended; the owner of a team that Mia has blocked."""
 OPS_TOKEN = "a-token-of-those-who-run-it"
 OPS_TOKENS = f"ora:{OPS_TOKEN}"
 """Whoever runs Jobwire has no session either, and a token that is good for what the table says."""
@@ -46,6 +48,7 @@ THE_REQUEST = {
     "business": "secret-business",
 }
 ADDRESS = {"merchant's address": MIA}
+THE_REPORT = {"report": "secret-report"}
 PROSPECT = "secret-pia@plans.example"
 A_LEAD = {
     "prospect's name": "Secret-Pia",
@@ -72,12 +75,14 @@ def secrets_from(who: str) -> dict[str, str]:
     """What this person must never be told, by what it is."""
     lead = {f"lead's {what}": text for what, text in A_LEAD.items()} | {"prospect's address": PROSPECT}
     shown_lead = {what: lead[what] for what in ("lead's prospect's name", "lead's title")}
-    hidden = {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST, **ADDRESS, **lead}
+    hidden = {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST, **ADDRESS, **THE_REPORT, **lead}
     known: dict[str, dict[str, str]] = {
         "mia": {**THE_CONVERSATION, **THE_REQUEST, **ADDRESS},
         "mia by link": {**THE_CONVERSATION, **THE_REQUEST, **ADDRESS},
         "bob": THE_REQUEST,  # Mia asked him the same
         "bob as ada": THE_REQUEST,
+        BLOCKED: THE_REQUEST,  # as Bob
+        OPERATOR: THE_REPORT,
         "limited": {**THE_TEAM, **THE_REQUEST},  # it has another job of hers
         **{
             who: {**THE_CONVERSATION, **INTERNAL, **THE_TEAM, **THE_REQUEST, **shown_lead}
@@ -90,15 +95,16 @@ def secrets_from(who: str) -> dict[str, str]:
 async def two_partners_and_two_merchants(world: World) -> Tenants:
     """Mia has asked Ada and Bob, and only Ada has answered; Olga has asked Bob by name."""
     tenants = Tenants(world)
-    ada, bob = a_team("Ada", services=(an_offer(),)), a_team("Bob", services=(an_offer(),))
+    ada, bob, bea = [a_team(name, services=(an_offer(),)) for name in ("Ada", "Bob", "Bea")]
     owner = ada.members[0]
     others = (
         a_member(HELPER_NAME, Role.MEMBER, email=THE_TEAM["helper's address"], locale=owner.locale),
         a_member("Alma", Role.ADMIN, email=THE_TEAM["admin's address"], locale=owner.locale),
         a_member("Lou", Role.MEMBER, email="lou@ada.example", locale=owner.locale, assigned_only=True),
         a_member("Rae", Role.MEMBER, email=REMOVED, locale=owner.locale),
+        a_member("Sue", Role.ADMIN, email="sue@ada.example", locale=owner.locale),
     )
-    world.register(ada.model_copy(update={"members": (owner, *others)}), bob)
+    world.register(ada.model_copy(update={"members": (owner, *others)}), bob, bea)
     await world.settle()
     tenants.people["expired"] = await sign_in(world, owner.email)
     await world.time_passes(10 * HOUR)
@@ -108,6 +114,7 @@ async def two_partners_and_two_merchants(world: World) -> Tenants:
     await the_team_changes(tenants)
     await requests(tenants)
     await the_secret_job(tenants)
+    await the_marketplace_looks(tenants)
     tenants.ids |= {
         "session_id": str(derived_id("nobody's session")),
         "partner_id": str(ada.partner_id),
@@ -126,6 +133,10 @@ async def everybody_signs_in(tenants: Tenants, owner: str) -> None:
     people["admin"] = await sign_in(world, THE_TEAM["admin's address"])
     people["limited"], people["removed"] = await sign_in(world, "lou@ada.example"), await sign_in(world, REMOVED)
     people["bob"] = await sign_in(world, "owner@bob.example")
+    people[BLOCKED], people[SUSPENDED] = (
+        await sign_in(world, "owner@bea.example"),
+        await sign_in(world, "sue@ada.example"),
+    )
     partner_id = (await people["owner"].get("/partner"))["partner_id"]
     token = people["bob"].client.headers["Authorization"]
     headers = {"Authorization": token, "Jobwire-Partner": partner_id}
@@ -218,3 +229,14 @@ async def the_secret_job(tenants: Tenants) -> None:
     tenants.people["mia by link"] = await session(tenants.world, tenants.world.mailbox.last(MIA, said["message"]))
     draft = await upload(owner, ours, "draft.txt", INTERNAL["unsent"].encode())
     ids |= {"attachment_id": plan["attachment_id"], "draft": draft["attachment_id"]}
+
+
+async def the_marketplace_looks(tenants: Tenants) -> None:
+    """Bea has written, and Mia has blocked her; Ada has reported the secret job; Sue has been suspended."""
+    bea, ids = tenants[BLOCKED], tenants.ids
+    (job,) = (await bea.get("/jobs"))["jobs"]
+    await bea.post(f"/jobs/{job['job_id']}/messages", {"text": "Good day."})
+    await tenants["mia"].post(f"/merchant/partners/{(await bea.get('/partner'))['partner_id']}/block")
+    report = {"reason": "fraud", "text": THE_REPORT["report"]}
+    ids["report_id"] = (await tenants["owner"].post(f"/jobs/{ids['job_id']}/report", report))["report_id"]
+    await tenants[OPERATOR].post("/operators/people/suspend", {"email": "sue@ada.example", "reason": "For the test."})

@@ -108,6 +108,7 @@ async def test_the_secrets_are_there_for_those_whose_they_are(tenants: Tenants) 
     """Else all of this would prove nothing."""
     pages = [await tenants["owner"].get(path) for path in ("/team", "/preferences", "/reviews/leads")]
     pages += [await tenants["owner"].get(f"/jobs/{tenants.ids[name]}") for name in ("job_id", "declined")]
+    pages.append(await tenants["operator"].get("/operators/reports"))
     shown = json.dumps(pages)
     of_a_file = {"file", "sent by the merchant", "unsent"}
     seen = {what: secret in shown for what, secret in secrets_from("nobody").items() if what not in of_a_file}

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from deploy.market import load_partners
+from services.gateway.oversight.report import evolve as evolve_report
+from services.gateway.oversight.suspension import evolve as evolve_suspension
 from services.jobs.job import evolve
 from services.leads.lead import evolve as evolve_lead
 from shared.commands import command
@@ -26,8 +28,19 @@ from shared.contracts.matching import (
     ServiceStanding,
     StandingChanged,
 )
+from shared.contracts.operators import ActBegun, Deed, OperatorsAct
 from shared.contracts.partners import ChangePreferences, PartnerChanged, Preferences, RegisterPartner, SignInRequested
 from shared.contracts.replies import CommandRejected
+from shared.contracts.reports import (
+    About,
+    FileReport,
+    Finding,
+    Reported,
+    ReportFiled,
+    ReportReason,
+    ResolveReport,
+    report_id_of,
+)
 from shared.contracts.requests import (
     ConfirmRequest,
     Request,
@@ -37,6 +50,7 @@ from shared.contracts.requests import (
     RequestSubmitted,
     SubmitRequest,
 )
+from shared.contracts.suspensions import PersonSuspended, SuspendPerson, mailbox_id_of
 from shared.topics import (
     JOB_COMMANDS,
     JOB_EVENTS,
@@ -46,13 +60,18 @@ from shared.topics import (
     MAILS,
     MATCHES,
     MATCHING_COMMANDS,
+    OPERATOR_ACTS,
     PARTNER_COMMANDS,
     PARTNERS,
+    PEOPLE_COMMANDS,
     REPLIES,
+    REPORT_COMMANDS,
+    REPORTS,
     REQUEST_COMMANDS,
     REQUESTS,
     SIGN_INS,
     STANDINGS,
+    SUSPENSIONS,
 )
 from tests.builders import a_creation, a_merchant, a_partner, an_event, details
 from tests.live.conftest import Jobwire
@@ -255,6 +274,58 @@ def _a_mail() -> Good:
     return Good([_command(told, mail_id)], {"gateway.mails": _document("gateway", "mail_view", {"_id": mail_id})})
 
 
+def _about(job_id: UUID) -> About:
+    return About(what=Reported.JOB, at=job_id, request_id=uuid4(), partner_id=KNOWN_PARTNER, merchant_id=uuid4())
+
+
+def _a_report_command() -> Good:
+    about = _about(uuid4())
+    by = Actor(kind=ActorKind.PARTNER, partner_id=KNOWN_PARTNER, member_id=uuid4())
+    data = FileReport(about=about, reason=ReportReason.SPAM, actor=by)
+    return _at_the_door("gateway.report", data, report_id_of(about, by))
+
+
+def _a_report() -> Good:
+    about, by = _about(uuid4()), Actor(kind=ActorKind.PARTNER, partner_id=KNOWN_PARTNER, member_id=uuid4())
+    fact, report_id = ReportFiled(about=about, reason=ReportReason.SPAM, text="", actor=by), report_id_of(about, by)
+    report = evolve_report(None, fact, report_id, datetime.now(UTC)).model_copy(update={"version": 1})
+    seen = _document("gateway", "report_view", {"_id": report_id})
+    return Good([_happened(fact, report, subject=report_id)], {"gateway.reports": seen})
+
+
+def _a_people_command() -> Good:
+    email = f"{uuid4().hex}@hoshi.example"
+    by = Actor(kind=ActorKind.OPERATOR, name="ora")
+    return _at_the_door("gateway.people", SuspendPerson(email=email, reason="Spam.", actor=by), mailbox_id_of(email))
+
+
+def _a_suspension() -> Good:
+    email = f"{uuid4().hex}@hoshi.example"
+    mailbox_id, fact = mailbox_id_of(email), PersonSuspended(email=email)
+    person = evolve_suspension(None, fact, mailbox_id, datetime.now(UTC)).model_copy(update={"version": 1})
+    known = {"_id": mailbox_id, "suspended": True}
+    return Good(
+        [_happened(fact, person, subject=mailbox_id)],
+        {
+            "leads.suspensions": _document("leads", "suspended", known),
+            "notifications.suspensions": _document("notifications", "suspended", known),
+        },
+    )
+
+
+def _an_operators_act() -> Good:
+    act = OperatorsAct(
+        act_id=uuid4(),
+        operator="ora",
+        deed=Deed.STOP_REQUEST,
+        subject=uuid4(),
+        reason="Spam.",
+        at=datetime.now(UTC),
+    )
+    seen = _document("gateway", "operator_act_view", {"_id": act.act_id})
+    return Good([_command(ActBegun(act=act), act.subject)], {"gateway.operator-acts": seen})
+
+
 GOOD: Mapping[str, Callable[[], Good]] = {
     REQUEST_COMMANDS.name: _a_request_command,
     MATCHING_COMMANDS.name: _a_matching_command,
@@ -269,6 +340,11 @@ GOOD: Mapping[str, Callable[[], Good]] = {
     STANDINGS.name: _a_standing,
     SIGN_INS.name: _a_sign_in,
     MAIL_CHOICES.name: _a_mail_choice,
+    REPORT_COMMANDS.name: _a_report_command,
+    REPORTS.name: _a_report,
+    PEOPLE_COMMANDS.name: _a_people_command,
+    SUSPENSIONS.name: _a_suspension,
+    OPERATOR_ACTS.name: _an_operators_act,
     MAILS.name: _a_mail,
     REPLIES.name: _a_reply,
 }
@@ -283,5 +359,6 @@ NAMES_NOTHING: Mapping[str, Callable[[], Message]] = {
     ),
     JOB_COMMANDS.name: lambda: OpenJob(actor=SYSTEM),
     PARTNER_COMMANDS.name: lambda: ChangePreferences(preferences=Preferences(), actor=SYSTEM),
+    REPORT_COMMANDS.name: lambda: ResolveReport(finding=Finding.DISMISSED, reason="No.", actor=SYSTEM),
 }
 """For each door a command that makes sense only for an aggregate that exists."""
