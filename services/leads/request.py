@@ -72,7 +72,8 @@ def evolve(request: Request | None, fact: RequestFact, request_id: UUID, at: dat
         case RequestWithdrawn():
             return request.model_copy(update={"status": S.WITHDRAWN, "confirm_until": None})
         case RequestStopped():
-            return request.model_copy(update={"status": S.STOPPED, "confirm_until": None})
+            details = request.details if request.confirmed_at else _without_words(request.details)
+            return request.model_copy(update={"status": S.STOPPED, "confirm_until": None, "details": details})
         case RequestHelped():
             return request.model_copy(update={"status": S.HELPED})
         case RequestDropped():
@@ -98,7 +99,7 @@ def _new_request(fact: RequestSubmitted, request_id: UUID, at: datetime) -> Requ
 
 
 def _without_words(details: RequestDetails) -> RequestDetails:
-    """What is left of a request whose address never answered: it may have been anybody's who is named in it. Its id
+    """What is left of a request whose address has not answered: it may have been anybody's who is named in it. Its id
     stays, so that the same form sent again is no second request, and the merchant's, so that its link still says why.
     """
     nobody = Merchant(merchant_id=details.merchant.merchant_id, name=ERASED, email=ERASED_EMAIL)

@@ -10,11 +10,12 @@ import pytest
 from deploy import seed
 from deploy.market import load_partners
 from shared.topics import SERVICES, TOPICS, dead_letters_of
-from tests.flow.people import MARKET, MERCHANT, fill_in, fill_in_the_form, follow, sign_in
+from tests.flow.people import MARKET, MERCHANT, Person, fill_in, fill_in_the_form, follow, sign_in
 from tests.flow.test_journey import a_market, walk
 from tests.flow.world import Weather, World
 
 HEARD_BY = {topic.name: set(topic.heard_by) for topic in TOPICS}
+OPS_TOKEN = "a-token-of-those-who-run-it"
 SAID_BY = {topic.name: set(topic.said_by) for topic in TOPICS}
 
 
@@ -52,9 +53,10 @@ def test_every_door_has_one_owner_and_one_clock() -> None:
 
 @pytest.mark.slow
 async def test_every_service_says_what_the_table_says_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = await a_market(Weather(), monkeypatch)
+    world = await a_market(Weather(), monkeypatch, ops_tokens=f"ora:{OPS_TOKEN}")
     await walk(world)
     await everything_else(world)
+    await somebody_is_reported_and_suspended(world)
     said = defaultdict(set)
     for name, service in world.services.items():
         for topic in service.publisher.said - {dead_letters_of(name)}:
@@ -80,6 +82,15 @@ async def everything_else(world: World) -> None:
     refusable = next(mail.text for mail in world.mailbox.mails if "/unsubscribe?token=" in mail.text)
     link = next(word for word in refusable.split() if "/unsubscribe?token=" in word)
     assert (await world.asked(world.client("gateway").post(link))).status_code == 200
+
+
+async def somebody_is_reported_and_suspended(world: World) -> None:
+    lead = world.events("leads.events")[0]
+    got_it = next(one for one in MARKET if one.partner_id == lead.snapshot.partner_id)
+    partner = await sign_in(world, got_it.members[0].email)
+    await partner.post(f"/reviews/leads/{lead.subject}/report", {"reason": "spam"})
+    operator = Person(world, world.client("gateway", Authorization=f"Bearer {OPS_TOKEN}"))
+    await operator.post("/operators/people/suspend", {"email": "noa@plans.example", "reason": "Spam."})
 
 
 async def test_every_type_of_every_topic_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:

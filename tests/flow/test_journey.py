@@ -26,8 +26,8 @@ async def steps(person: Person, job_id: str, side: str = "") -> list[str]:
     return [step["type"] for step in (await person.get(f"{side}/jobs/{job_id}"))["timeline"]]
 
 
-async def a_market(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(weather, monkeypatch, wanted_answers=1, matching_weights=str(WITHOUT_LUCK))
+async def a_market(weather: Weather, monkeypatch: pytest.MonkeyPatch, **settings: str) -> World:
+    world = World(weather, monkeypatch, wanted_answers=1, matching_weights=str(WITHOUT_LUCK), **settings)
     world.register(*MARKET)
     await world.settle()
     return world

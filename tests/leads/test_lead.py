@@ -11,13 +11,18 @@ from shared.contracts.leads import (
     LeadDelivered,
     LeadReviewed,
     LeadReviewRequested,
+    LeadReviewTakenDown,
+    LeadStopped,
     ReviewLead,
+    StopLead,
+    TakeDownLeadReview,
     lead_id_of,
 )
 from shared.contracts.requests import RequestKind
 from shared.decisions import Decision, Rejection
 from tests.builders import (
     BY_MERCHANT,
+    BY_OPERATOR,
     BY_OTHER_MERCHANT,
     BY_OTHER_PARTNER,
     BY_PARTNER,
@@ -96,3 +101,27 @@ def test_nothing_happens_to_a_lead_that_is_not_there() -> None:
         tell(None, review())
     with pytest.raises(ValueError, match="before LeadDelivered"):
         evolve(None, REVIEWED, LEAD_ID, NOW)
+
+
+def test_a_review_is_taken_down_by_an_operator_once_and_none_comes_in_its_place() -> None:
+    reviewed = a_lead(ASKED, REVIEWED)
+    take_down = TakeDownLeadReview(reason="Slander.", actor=BY_OPERATOR)
+    (fact,) = decide(reviewed, take_down, LEAD_ID, NOW)
+    taken_down = evolve(reviewed, fact, LEAD_ID, NOW)
+    assert taken_down.review is not None
+    assert (fact, taken_down.review.stands) == (LeadReviewTakenDown(), False)
+    assert decide(taken_down, take_down, LEAD_ID, NOW) == []
+    assert code(decide(taken_down, review(), LEAD_ID, NOW)) == "already_reviewed"
+    assert code(decide(a_lead(), take_down, LEAD_ID, NOW)) == "not_reviewed"
+    for by in (BY_MERCHANT, BY_PARTNER, BY_SYSTEM):
+        assert code(decide(reviewed, take_down.model_copy(update={"actor": by}), LEAD_ID, NOW)) == "forbidden"
+
+
+def test_a_lead_that_was_stopped_asks_for_no_review_and_takes_none() -> None:
+    asked = a_lead(ASKED)
+    assert decide(asked, StopLead(actor=BY_SYSTEM), LEAD_ID, NOW) == [LeadStopped()]
+    stopped = a_lead(ASKED, LeadStopped())
+    assert decide(stopped, StopLead(actor=BY_SYSTEM), LEAD_ID, NOW) == []
+    assert code(decide(stopped, review(), LEAD_ID, NOW)) == "stopped"
+    assert code(decide(a_lead(LeadStopped()), AskLeadReview(actor=BY_PARTNER), LEAD_ID, NOW)) == "stopped"
+    assert code(decide(asked, StopLead(actor=BY_PARTNER), LEAD_ID, NOW)) == "forbidden"

@@ -11,13 +11,16 @@ from shared.contracts.requests import (
     RequestConfirmed,
     RequestKind,
     RequestStatus,
+    RequestStopped,
     RequestSubmitted,
+    StopRequest,
     SubmitRequest,
     WithdrawRequest,
 )
 from shared.decisions import Rejection
 from tests.builders import (
     BY_MERCHANT,
+    BY_OPERATOR,
     BY_OTHER_MERCHANT,
     BY_PARTNER,
     BY_SYSTEM,
@@ -123,3 +126,31 @@ def test_nothing_that_was_said_is_kept_of_a_request_that_nobody_confirmed() -> N
     again = SubmitRequest(details=about, actor=BY_MERCHANT)
     assert decide(dropped, again, REQUEST_ID, waiting.confirm_until) == [], "The same form twice is one request."
     assert code(decide(dropped, ConfirmRequest(actor=BY_MERCHANT), REQUEST_ID, waiting.confirm_until)) == "dropped"
+
+
+def stop(by=BY_OPERATOR) -> StopRequest:
+    return StopRequest(reason="Spam.", actor=by)
+
+
+@pytest.mark.parametrize("status", RequestStatus)
+def test_whatever_went_to_somebody_or_still_may_is_stopped_once_and_for_good(status: RequestStatus) -> None:
+    decision = decide(a_request(status), stop(), REQUEST_ID, NOW)
+    assert decision == ([] if status in (RequestStatus.DROPPED, RequestStatus.STOPPED) else [RequestStopped()])
+    for fact in decision:
+        stopped = evolve(a_request(status), fact, REQUEST_ID, NOW)
+        assert (stopped.status, stopped.confirm_until) == (RequestStatus.STOPPED, None)
+        for command in (ConfirmRequest, WithdrawRequest):
+            assert code(decide(stopped, command(actor=BY_MERCHANT), REQUEST_ID, NOW)) == "stopped"
+
+
+@pytest.mark.parametrize("by", [BY_MERCHANT, BY_PARTNER], ids=lambda actor: actor.kind)
+def test_only_the_marketplace_stops(by) -> None:
+    assert code(decide(a_request(), stop(by), REQUEST_ID, NOW)) == "forbidden"
+    assert decide(a_request(), stop(BY_SYSTEM), REQUEST_ID, NOW) == [RequestStopped()]
+
+
+def test_a_request_that_is_stopped_before_its_address_answers_keeps_none_of_its_words() -> None:
+    said = details().title
+    assert said not in evolve(a_request(), RequestStopped(), REQUEST_ID, NOW).model_dump_json()
+    confirmed = a_request(RequestStatus.CONFIRMED)
+    assert said in evolve(confirmed, RequestStopped(), REQUEST_ID, NOW).model_dump_json()

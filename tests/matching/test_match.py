@@ -52,8 +52,8 @@ class Matching:
     def hears(self, partner_id: UUID, answer: Answer) -> list:
         return self._tell(NoteAnswer(partner_id=partner_id, answer=answer, actor=BY_SYSTEM, **self._limits))
 
-    def closes(self) -> list:
-        return self._tell(CloseMatch(actor=BY_SYSTEM))
+    def closes(self, *, stopped: bool = False) -> list:
+        return self._tell(CloseMatch(stopped=stopped, actor=BY_SYSTEM))
 
     def waiting(self) -> list[UUID]:
         return [asked.partner_id for asked in self.match.asked if asked.answer is None]
@@ -258,3 +258,13 @@ def test_an_answer_does_not_open_a_closed_match_again() -> None:
     matching.closes()
     matching.hears(matching.waiting()[0], Answer.REPLIED)
     assert matching.match.status is MatchStatus.CLOSED
+
+
+def test_what_its_merchant_has_closed_can_still_be_stopped_once() -> None:
+    matching = Matching(a_crowd(2), per_wave=1)
+    matching.start()
+    assert matching.closes() == [MatchClosed()]
+    assert matching.closes(stopped=True) == [MatchClosed(stopped=True)]
+    for stopped in (True, False):
+        assert matching.closes(stopped=stopped) == []
+    assert matching.match.stopped

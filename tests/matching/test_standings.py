@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 
 from services.jobs.job import evolve
 from services.matching.outcomes import MemoryOutcomes, Outcomes
-from services.matching.standings import outcome_of, standing_of
+from services.matching.standings import end_of, outcome_of, standing_of
 from services.matching.sums import Outcome
-from shared.contracts.jobs import Job, JobReviewed, Status
+from shared.contracts.base import Actor
+from shared.contracts.jobs import Decline, DeclineReason, Job, JobDeclined, JobReviewed, ReviewTakenDown, Status
 from shared.contracts.matching import ServiceStanding, StandingChanged
 from tests.builders import (
     BY_MERCHANT,
+    BY_OPERATOR,
+    BY_PARTNER,
     HOUR,
     JOB_ID,
     NOW,
@@ -60,6 +63,23 @@ def test_a_partner_that_declines_after_a_reply_has_replied() -> None:
 
 def test_a_merchants_decline_is_not_held_against_the_partner() -> None:
     assert learned(a_job(Status.DECLINED, job_declined(BY_MERCHANT))) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("by", "reason"), [(BY_PARTNER, DeclineReason.SPAM), (BY_OPERATOR, DeclineReason.STOPPED)], ids=["spam", "stopped"]
+)
+def test_what_was_no_request_teaches_nothing_and_takes_no_share(by: Actor, reason: DeclineReason) -> None:
+    declined = JobDeclined(decline=Decline(by=by.kind, reason=reason), actor=by)
+    job = a_job(Status.DECLINED, declined)
+    assert learned(job) == NOTHING
+    assert (end_of(job), outcome_of(job)["offered"], outcome_of(a_job())["offered"]) == (None, 0, 1)
+    answered = a_job(Status.DECLINED, replied(), declined)
+    assert (end_of(answered), outcome_of(answered)["offered"]) == ("replied", 1)
+
+
+def test_a_review_that_was_taken_down_counts_no_more() -> None:
+    job = evolve(a_job(Status.COMPLETED), JobReviewed(rating=1, text="Fools.", actor=BY_MERCHANT), JOB_ID, NOW)
+    assert learned(evolve(job, ReviewTakenDown(actor=BY_OPERATOR), JOB_ID, NOW)) == NOTHING | {"replied": 1}
 
 
 def test_a_review_counts_with_its_stars() -> None:
