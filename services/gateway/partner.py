@@ -1,9 +1,12 @@
-"""All rules of a partner: its profile, services and preferences here, its members in `team.py`. Pure."""
+"""All rules of a partner: its profile, services and preferences here, its members in `team.py`, how far it is let in
+in `admitting.py`. Pure.
+"""
 
 from datetime import datetime
 from typing import get_args
 from uuid import UUID
 
+from services.gateway.admitting import AdmittingCommand, decide_admitting
 from services.gateway.team import TeamCommand, decide_team, team_after
 from shared.contracts.base import ActorKind, address_key
 from shared.contracts.codec import MAX_RECORD_BYTES
@@ -44,7 +47,7 @@ def decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID, a
     """As `shared.aggregate.Aggregate.decide`. Nothing is decided that could not be published: who is refused can act,
     while an event that is too large would keep everybody from hearing of this partner again.
     """
-    decision = _decide(partner, command, partner_id)
+    decision = _decide(partner, command, partner_id, at)
     if isinstance(decision, Rejection) or not decision:
         return decision
     after = partner
@@ -52,7 +55,8 @@ def decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID, a
         assert isinstance(fact, PartnerChanged)
         after = evolve(after, fact, partner_id, at)
     size = _size(after)
-    if size > MOST_BYTES and size > _size(partner):
+    # Nobody escapes a suspension by filling the profile up.
+    if size > MOST_BYTES and size > _size(partner) and not isinstance(command, get_args(AdmittingCommand)):
         return Rejection(
             "too_large", "This is more than a profile with its team can hold. Shorten or remove something."
         )
@@ -63,11 +67,13 @@ def _size(partner: Partner | None) -> int:
     return len(partner.model_dump_json(exclude={"blocked_by"}).encode()) if partner else 0
 
 
-def _decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID) -> Decision:
+def _decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID, at: datetime) -> Decision:
     if isinstance(command, RegisterPartner):
         return _register(partner, command, partner_id)
     if partner is None:
         raise ValueError(f"There is no partner {partner_id} to change.")
+    if isinstance(command, get_args(AdmittingCommand)):
+        return decide_admitting(partner, command, at)
     decision = _decide_change(partner, command)
     match command:
         case ChangeProfile() | OfferService() | WithdrawService():
@@ -82,6 +88,8 @@ def _decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID) 
 
 def evolve(partner: Partner | None, fact: PartnerChanged, partner_id: UUID, at: datetime) -> Partner:
     changed = {name: value for name in _STATE if (value := getattr(fact, name)) is not None}
+    if fact.restored:
+        changed["suspended"] = None
     if partner is not None and (fact.member is not None or fact.removed is not None):
         changed.setdefault("members", team_after(partner.members, fact))
     version = partner.version + 1 if partner else 1
@@ -98,6 +106,8 @@ def evolve(partner: Partner | None, fact: PartnerChanged, partner_id: UUID, at: 
 def missing(partner: Partner, at: datetime) -> list[str]:
     """What keeps the partner from receiving work; empty when nothing does."""
     needed = {
+        "be_restored": partner.suspended is None,
+        "be_approved": partner.approval.rights.jobs,
         "publish_profile": partner.profile.published,
         "offer_a_service": bool(partner.profile.services),
         "be_available": partner.preferences.available,
@@ -109,6 +119,8 @@ def missing(partner: Partner, at: datetime) -> list[str]:
 def _decide_change(partner: Partner, command: PartnerCommand) -> Decision:
     if isinstance(command, BlockPartner):
         return _block(partner, command)
+    if partner.suspended:
+        return Rejection("suspended", "This organisation is suspended.")
     if isinstance(command, get_args(TeamCommand)):
         return decide_team(partner, command)
     if isinstance(command, ConfirmNotificationAddress):
@@ -205,7 +217,8 @@ def _register(partner: Partner | None, command: RegisterPartner, partner_id: UUI
     if len({member.member_id for member in command.members}) < len(command.members):
         return Rejection("same_member", "Two members have one id.")
     if partner is None:
-        return [_registered(command.profile, command.preferences, command)]
+        registered = _registered(command.profile, command.preferences, command)
+        return [registered.model_copy(update={"approval": command.approval})]
     if command.actor.kind is not ActorKind.SYSTEM:
         return Rejection("already_registered", "This organisation is registered.")
     same = (partner.profile, partner.preferences, partner.members) == (

@@ -87,6 +87,7 @@ def mailbox_key(email: str) -> str:
 
 _DOTLESS = ("gmail.com", "googlemail.com")
 
+
 _ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
 
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=_ADDRESS)]

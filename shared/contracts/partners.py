@@ -1,8 +1,10 @@
 """What gateway says: partners and their teams, and who wants to sign in."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self, get_args
+from types import MappingProxyType
+from typing import Annotated, Literal, NamedTuple, Self, get_args
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
@@ -136,6 +138,60 @@ class Profile(Contract):
     services: Annotated[tuple[Offer, ...], Field(max_length=60)]
 
 
+class Rights(NamedTuple):
+    """What an organisation may have of Jobwire. `listed`: shown in the directory, and matched. `leads`: prospects are
+    sent to it, with their addresses. `few_jobs`: no more of them than the settings give to those on probation.
+    """
+
+    listed: bool = False
+    jobs: bool = False
+    leads: bool = False
+    few_jobs: bool = False
+
+
+class Approval(StrEnum):
+    """How far those who run Jobwire trust an organisation."""
+
+    PENDING = "pending"
+    PROBATION = "probation"
+    APPROVED = "approved"
+
+    @property
+    def rights(self) -> Rights:
+        return _RIGHTS[self]
+
+
+_RIGHTS: Mapping[Approval, Rights] = MappingProxyType(
+    {
+        Approval.PENDING: Rights(),
+        Approval.PROBATION: Rights(listed=True, jobs=True, few_jobs=True),
+        Approval.APPROVED: Rights(listed=True, jobs=True, leads=True),
+    }
+)
+_NONE = Rights()
+
+Because = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+"""Why an operator did it, on one line, as the organisation's owners read it."""
+
+
+class Suspension(Contract):
+    reason: str
+    at: datetime
+
+
+class Admitted(Snapshot):
+    """How far an organisation is let in. `suspended` takes everything from it, whatever its approval."""
+
+    approval: Approval = Approval.APPROVED
+    suspended: Suspension | None = None
+
+    @property
+    def rights(self) -> Rights:
+        return _NONE if self.suspended else self.approval.rights
+
+
 MOST_BLOCKS = 1_000
 
 
@@ -149,7 +205,7 @@ class PartnerParts(Contract):
     members: int | None = None
 
 
-class Partner(Snapshot):
+class Partner(Admitted):
     """`blocked_by` are merchants who want nothing more of this partner, the last `MOST_BLOCKS` of them. Its team is not
     told who they are.
     """
@@ -190,9 +246,12 @@ class Partner(Snapshot):
 
 
 class RegisterPartner(Message):
+    """`approval` is how far a new organisation is trusted: whoever sends this knows what the settings say."""
+
     profile: Profile
     preferences: Preferences
     members: Annotated[tuple[Member, ...], Field(max_length=500)]
+    approval: Approval = Approval.APPROVED
     actor: Actor
 
 
@@ -291,11 +350,33 @@ class BlockPartner(Message):
     actor: Actor
 
 
+class VouchForPartner(Message):
+    """An operator trusts the organisation so far from now on."""
+
+    approval: Approval
+    reason: Because
+    actor: Actor
+
+
+class SuspendPartner(Message):
+    """An operator takes all rights from the organisation, until it is restored. What it works on is closed."""
+
+    reason: Because
+    actor: Actor
+
+
+class RestorePartner(Message):
+    """An operator gives the rights back that the approval allows. What was closed stays closed."""
+
+    reason: Because
+    actor: Actor
+
+
 class PartnerChanged(Message):
     """The parts that changed, whole; what is None stayed as it was. Of a team only `member` is named, who is new or not
     as before, or `removed`; `members` is the first team, and the whole one in older records. `blocked` is the merchant
     who has just blocked the partner. `invited` is mailed, `removed` is out, and `to_confirm` is the address for
-    notifications that is asked whether it wants them.
+    notifications that is asked whether it wants them. `restored` ends a suspension. `reason` is why an operator did it.
     """
 
     profile: Profile | None = None
@@ -307,6 +388,10 @@ class PartnerChanged(Message):
     invited: UUID | None = None
     removed: Member | None = None
     to_confirm: Email | None = None
+    approval: Approval | None = None
+    suspended: Suspension | None = None
+    restored: bool = False
+    reason: str = ""
     actor: Actor | None = None
 
 
@@ -338,6 +423,9 @@ PartnerCommand = (
     | ChangeOwnSettings
     | RemoveMember
     | BlockPartner
+    | VouchForPartner
+    | SuspendPartner
+    | RestorePartner
 )
 COMMANDS = get_args(PartnerCommand)
 EVENTS = (PartnerChanged,)
