@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from shared.contracts.base import Line, Money, Reason, Text
+from shared.contracts.partners import Because
 
 
 def _canonical(email: str) -> str:
@@ -93,6 +94,7 @@ GivenName = Annotated[str, _as_sent(Line), AfterValidator(str.strip), AfterValid
 """What somebody or an organisation is called."""
 GivenText = Annotated[str, _as_sent(Text), AfterValidator(str.strip)]
 GivenReason = Annotated[str, _as_sent(Reason), AfterValidator(str.strip)]
+GivenBecause = Annotated[str, _as_sent(Because), AfterValidator(str.strip)]
 GivenNote = Annotated[
     str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]*$")
 ]

@@ -6,15 +6,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.base import Actor, Email, Locale, Message, Snapshot, address_key, derived_id
+from shared.contracts.base import Actor, Email, Locale, Message, Snapshot, derived_id, mailbox_key
 
 
 def mailbox_id_of(email: str) -> UUID:
-    """The mailbox that an address leads to. What follows a plus sign is the owner's own to choose: whoever is
-    suspended is not somebody else under `mia+2@…`.
-    """
-    local, _, domain = address_key(email).rpartition("@")
-    return derived_id("mailbox", f"{local.partition('+')[0] or local}@{domain}")
+    """The mailbox that an address leads to: whoever is suspended is not somebody else under `mia+2@…`."""
+    return derived_id("mailbox", mailbox_key(email))
 
 
 class Suspension(Snapshot):

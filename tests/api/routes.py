@@ -144,6 +144,9 @@ TABLE: Mapping[str, Call] = {
     f"POST {OPS}/people/suspend": Call(OPERATORS, UNA),
     f"POST {OPS}/people/restore": Call(OPERATORS, UNA),
     f"POST {OPS}/people/end-sessions": Call(OPERATORS, UNA),
+    f"POST {OPS}/partners/{{partner_id}}/vouch": Call(OPERATORS, {"approval": "approved", **WHY}),
+    f"POST {OPS}/partners/{{partner_id}}/suspend": Call(OPERATORS, WHY),
+    f"POST {OPS}/partners/{{partner_id}}/restore": Call(OPERATORS, WHY),
     # the partner's jobs
     f"GET {V1}/jobs": Call(MEMBERS),
     f"GET {V1}/jobs/counts": Call(MEMBERS),

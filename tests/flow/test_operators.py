@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -436,3 +437,30 @@ async def test_a_mailed_link_of_a_suspended_member_joins_no_team(world: World) -
     await operator(world).post("/operators/people/restore", {"email": "ines@ada.example", **WHY})
     ines = await session(world, link.token)
     assert len((await ines.get("/me"))["memberships"]) == 1
+
+
+# Organisations
+
+
+def latest(world: World, partner_id: UUID) -> Any:
+    theirs = [one.snapshot for one in world.events("partners") if one.subject == partner_id]
+    return max(theirs, key=lambda one: one.version)
+
+
+async def test_an_operator_decides_of_an_organisation(world: World) -> None:
+    ada = next(one for one in world.events("partners") if one.snapshot.profile.name == "Ada")
+    path, ora = f"/operators/partners/{ada.subject}", operator(world)
+    await ora.post(f"{path}/vouch", {"approval": "probation", **WHY})
+    await ora.post(f"{path}/suspend", WHY)
+    suspended = latest(world, ada.subject)
+    assert (suspended.approval, suspended.suspended.reason) == ("probation", REASON)
+    await ora.post(f"{path}/restore", WHY)
+    assert latest(world, ada.subject).suspended is None
+    (error,) = (await ora.post(f"{path}/suspend", {"reason": "Two\nlines."}, expect=422))["errors"]
+    assert error["field"] == "reason"
+    await ora.post("/operators/partners/7f1d8d29-8d0a-4d0e-a1b4-3c2f8a9e1b11/suspend", WHY, expect=404)
+    assert [deed for _, deed, step in traces(world) if step == "done"] == [
+        "vouch_for_partner",
+        "suspend_partner",
+        "restore_partner",
+    ]

@@ -163,6 +163,7 @@ def test_the_spellings_of_one_mailbox_are_one_and_other_mailboxes_are_others() -
     one = {mailbox_id_of(email) for email in ("mia@kettle.example", "Mia@Kettle.example", "mia+1@kettle.example")}
     assert len(one) == 1
     others = {mailbox_id_of(email) for email in ("mia@kettle.test", "mi.a@kettle.example", "+mia@kettle.example")}
+    assert mailbox_id_of("m.i.a+1@gmail.com") == mailbox_id_of("mia@gmail.com")
     assert len(others) == 3
     assert not one & others
 

@@ -17,6 +17,7 @@ from services.gateway.api.leads import leads_api
 from services.gateway.api.merchant import merchant_api
 from services.gateway.api.merchant_acts import merchant_acts_api
 from services.gateway.api.operators import OperatorsDesk, operators_api
+from services.gateway.api.operators_partners import operators_partners_api
 from services.gateway.api.operators_people import operators_people_api
 from services.gateway.api.operators_queue import operators_queue_api
 from services.gateway.api.partner import partner_api
@@ -93,6 +94,7 @@ def dashboard(parts: Parts) -> FastAPI:
         reports_api(Filing(commander, parts.security), partner_desk, merchant_desk, reading, signed_in),
         operators_api(operators_desk, queue, reading, signed_in),
         operators_queue_api(operators_desk, queue, reading, signed_in),
+        operators_partners_api(operators_desk, reading, signed_in),
         operators_people_api(operators_desk, reading, parts.accounts, signed_in),
         events_api(parts.hub, signed_in),
         pages(parts.accounts, joining, Addresses(parts.links, commander), signed_in, limits, parts.settings),

@@ -15,8 +15,9 @@ from shared.contracts.base import ActorKind, Locale, Money
 from shared.contracts.jobs import Job, Review
 from shared.contracts.leads import Lead, LeadReview
 from shared.contracts.operators import Deed, Outcome
+from shared.contracts.partners import Approval
 from shared.contracts.reports import Finding, Report, Reported, ReportReason, Resolution
-from shared.doors import Address, Body, GivenReason
+from shared.doors import Address, Body, GivenBecause, GivenReason
 
 _GIVEN, _LEFT_OUT = {"type": "string"}, {"type": "null"}
 
@@ -25,6 +26,16 @@ class ReasonBody(Body):
     """Why. It stands in the log of acts for good, and is shown to operators alone."""
 
     reason: GivenReason
+
+
+class BecauseBody(Body):
+    """Why, on one line: the organisation's owners read it, and it stands in the log of acts for good."""
+
+    reason: GivenBecause
+
+
+class VouchBody(BecauseBody):
+    approval: Approval
 
 
 class ResolveBody(ReasonBody):
