@@ -9,6 +9,7 @@ from tests.flow.people import Person, a_team, fill_in_the_form, follow, sign_in
 from tests.flow.world import World
 
 OWNER, HELPER, MERCHANT, NEWCOMER = "owner@ada.example", "helper@ada.example", "mia@kettle.example", "noa@new.example"
+OPS_TOKEN = "a-token-of-those-who-run-it"
 REVIEW = {"rating": 4, "text": "Slow, but good."}
 STATES = (
     "new",
@@ -32,6 +33,7 @@ class Populated:
     owner: Person
     merchant: Person
     newcomer: Person
+    operator: Person
     ids: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -49,11 +51,15 @@ async def populate(world: World) -> Populated:
     files = [await lead_to(world, state, jobs[state]["job_id"], owner, merchant) for state in STATES]
     invitation = {"email": NEWCOMER, "name": "Noa", "locale": "en"}
     team = await owner.post("/team/invitations", invitation)
-    people = Populated(owner, merchant, await sign_in(world, NEWCOMER))
+    operator = Person(world, world.client("gateway", Authorization=f"Bearer {OPS_TOKEN}"))
+    people = Populated(owner, merchant, await sign_in(world, NEWCOMER), operator)
+    reported = [jobs[state]["job_id"] for state in ("replied", "reviewed")]
+    reports = [await owner.post(f"/jobs/{job_id}/report", {"reason": "spam"}) for job_id in reported]
     people.ids = {
         "job_id": [job["job_id"] for job in jobs.values()],
         "request_id": [job["request_id"] for job in jobs.values()],
         "partner_id": [str(ada.partner_id)],
+        "report_id": [report["report_id"] for report in reports],
         "member_id": [member["member_id"] for member in team["members"]],
         "attachment_id": [file for file in files if file],
         "job with file": [job["job_id"] for job, file in zip(jobs.values(), files, strict=True) if file],

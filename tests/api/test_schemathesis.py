@@ -21,7 +21,7 @@ from schemathesis.schemas import BaseSchema
 
 from services.gateway.read import reading
 from tests.api.kept import Kept
-from tests.api.populated import Populated, populate
+from tests.api.populated import OPS_TOKEN, Populated, populate
 from tests.api.served import Served, documents, served
 from tests.flow.people import Person
 from tests.flow.world import Weather, World
@@ -109,6 +109,8 @@ class Market:
         }
 
     def _asker(self, path: str) -> Person:
+        if path.startswith("/api/v1/operators/"):
+            return self.people.operator
         if "/merchant/" in path:
             return self.people.merchant
         new = path in {"/api/v1/partners", "/api/v1/invitations/{partner_id}/accept"}
@@ -119,7 +121,7 @@ class Market:
 def market() -> Iterator[Market]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "CATCH_UP_SECONDS", 0.0)  # a version of the far future does not come
-        with served(World(Weather(), patch)) as running:
+        with served(World(Weather(), patch, ops_tokens=f"ora:{OPS_TOKEN}")) as running:
             people = running.run(populate(running.world))
             yield Market(running, people, running.call(lambda: Kept(running.world)))
 
