@@ -70,6 +70,10 @@ class Group:
         self.consumer = consumer
         self._committed: dict[tuple[str, int], int] = defaultdict(int)
 
+    def forgets(self) -> None:
+        """Its offsets are lost: it reads everything again."""
+        self._committed.clear()
+
     def behind(self) -> list[tuple[str, int]]:
         """The partitions with records that are not committed yet."""
         topics = [(topic, number) for topic in self.consumer.topics for number in range(self._log.partitions)]

@@ -67,7 +67,7 @@ class Taken(BaseModel):
 
 class RequestState(BaseModel):
     """`submitted` until the mailed link is followed; then `confirmed`, and it goes out. `dropped` when the link was not
-    followed within 48 hours, `withdrawn` or `helped` when whoever asked said so.
+    followed within 48 hours, `withdrawn` or `helped` when whoever asked said so, `stopped` by the marketplace.
     """
 
     request_id: UUID

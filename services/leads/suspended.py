@@ -7,6 +7,7 @@ moment at least one sees the other.
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from shared.commands import Order, ordered
 from shared.contracts.base import SYSTEM
@@ -71,9 +72,11 @@ class SuspensionWatch:
             for one in people
         ]
         await self._suspended.bulk_write(remembered, ordered=False)
+        # As it is now: when an old suspension is read again, whoever was restored meanwhile has new requests.
+        still = await self._among({one.record.subject for one in people})
         stopped: list[Outgoing] = []
         for one in people:
-            if one.record.snapshot.suspended:
+            if one.record.subject in still and one.record.snapshot.suspended:
                 orders = [_stopped(request_id) for request_id in await self._open(one)]
                 stopped += ordered("leads", REQUEST_COMMANDS, one.record, orders)
         return stopped
@@ -93,14 +96,18 @@ class SuspensionWatch:
         mailboxes = {one.record.subject: mailbox_id_of(one.record.snapshot.details.merchant.email) for one in asked}
         if not mailboxes:
             return []
-        known = {"_id": {"$in": list(set(mailboxes.values()))}, "suspended": True}
-        suspended = {one["_id"] async for one in self._suspended.find(known, {"_id": 1})}
+        suspended = await self._among(set(mailboxes.values()))
         return [
             record
             for one in asked
             if mailboxes[one.record.subject] in suspended
             for record in ordered("leads", REQUEST_COMMANDS, one.record, [_stopped(one.record.subject)])
         ]
+
+    async def _among(self, mailboxes: set[UUID]) -> set[UUID]:
+        """Those of these that are suspended."""
+        known = {"_id": {"$in": list(mailboxes)}, "suspended": True}
+        return {one["_id"] async for one in self._suspended.find(known, {"_id": 1})}
 
 
 def _stopped(request_id: Any) -> Order:

@@ -17,6 +17,8 @@ class Stream:
         self._person = person
         self.text = ""
         self.status = 0
+        self.ended = False
+        """Whether the other side has."""
 
     async def open(self) -> None:
         headers = [(b"authorization", self._person.client.headers["authorization"].encode())]
@@ -52,6 +54,7 @@ class Stream:
     async def _received(self, message: Any) -> None:
         self.status = message.get("status", self.status)
         self.text += message.get("body", b"").decode()
+        self.ended = self.ended or message.get("more_body") is False
 
     async def _turns(self) -> None:
         for _ in range(TURNS):

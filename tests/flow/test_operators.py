@@ -8,6 +8,7 @@ import pytest
 
 from shared.contracts.operators import ActBegun, ActEnded, Deed, Outcome
 from shared.contracts.suspensions import mailbox_id_of
+from tests.api.streaming import heard_by
 from tests.builders import HOUR, UNDO, an_offer
 from tests.flow.people import MERCHANT, Person, a_team, fill_in, fill_in_the_form, follow, hidden, session, sign_in
 from tests.flow.world import Weather, World
@@ -437,6 +438,38 @@ async def test_a_mailed_link_of_a_suspended_member_joins_no_team(world: World) -
     await operator(world).post("/operators/people/restore", {"email": "ines@ada.example", **WHY})
     ines = await session(world, link.token)
     assert len((await ines.get("/me"))["memberships"]) == 1
+
+
+async def test_the_live_streams_of_whoever_is_suspended_end_and_no_others(world: World) -> None:
+    partner, mia, _ = await asked_and_answered(world)
+    hers, theirs = await heard_by(mia), await heard_by(partner)
+    await operator(world).post("/operators/people/suspend", {"email": MERCHANT, **WHY})
+    await hers.news()
+    await theirs.news()
+    assert hers.ended
+    assert not theirs.ended
+
+
+async def test_a_suspension_that_is_read_again_stops_nothing_of_whoever_was_restored(world: World) -> None:
+    for what in ("suspend", "restore"):
+        await operator(world).post(f"/operators/people/{what}", {"email": MERCHANT, **WHY})
+    await follow(world, await fill_in_the_form(world))
+    (watch,) = [group for group in world.groups if group.consumer.group == "leads.suspensions"]
+    watch.forgets()
+    await world.settle()
+    assert {event.type for event in world.events("requests")} == {"RequestSubmitted", "RequestConfirmed"}
+
+
+async def test_a_merchant_is_found_by_a_request_that_still_says_who_it_is(world: World) -> None:
+    """What nobody confirmed loses its words: its address is nobody's, and nobody's is not suspended."""
+    await fill_in_the_form(world, email="noa@kettle.example")
+    whose = {"merchant_id": mia_id(world), **WHY}
+    await world.time_passes(49 * HOUR)
+    await operator(world).post("/operators/people/suspend", whose, expect=404)
+    await follow(world, await fill_in_the_form(world, email="noa@kettle.example", title="Once more"))
+    await operator(world).post("/operators/people/suspend", whose)
+    (suspended,) = happened(world, "suspensions")
+    assert suspended.snapshot.email == "noa@kettle.example"
 
 
 # Organisations

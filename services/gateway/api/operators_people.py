@@ -26,7 +26,7 @@ def operators_people_api(desk: OperatorsDesk, reading: Reading, accounts: Accoun
         if somebody.email is not None:
             return somebody.email
         assert somebody.merchant_id is not None, "The body names one of the two."
-        return (await reading.asker(somebody.merchant_id)).details.merchant.email
+        return await reading.address_of(somebody.merchant_id)
 
     @router.post("/suspend", response_model=ActDone, responses=ASKED)
     async def suspend(body: SomebodyBody, asks: Asks) -> Any:

@@ -19,7 +19,7 @@ from shared.contracts.jobs import Job
 from shared.contracts.leads import Lead
 from shared.contracts.matching import StandingChanged
 from shared.contracts.partners import Partner
-from shared.contracts.requests import Request
+from shared.contracts.requests import Request, merchant_id_of
 from shared.documents import read, readable
 from shared.http import Problem
 from shared.mongo import Collection, Database
@@ -106,10 +106,16 @@ class Reading:
         found = await _at_version(self._requests, {"_id": request_id}, 0, "request")
         return read(Request, found["request"], request_id)
 
-    async def asker(self, merchant_id: UUID) -> Request:
-        """A request of this merchant or prospect, confirmed or not: it says who they are. Raises `Problem` 404."""
-        found = await _at_version(self._requests, {"merchant_id": merchant_id}, 0, "merchant")
-        return read(Request, found["request"], found["_id"])
+    async def address_of(self, merchant_id: UUID) -> str:
+        """The address of this merchant or prospect, confirmed or not, by a request that still has it: one that nobody
+        confirmed loses its words. Raises `Problem` 404.
+        """
+        found = self._requests.find({"merchant_id": merchant_id}, {"request.details.merchant.email": 1})
+        async for document in found:
+            email = str(document["request"]["details"]["merchant"]["email"])
+            if merchant_id_of(email) == merchant_id:
+                return email
+        raise Problem(404, "not_found", "There is no such merchant.")
 
     async def said(self, job_id: UUID, version: int) -> int:
         """The number of messages and comments of a job up to this version."""
