@@ -69,7 +69,10 @@ REACH: Mapping[str, Reach] = MappingProxyType(
         DeclineReason.OTHER.value: Reach(0.8, 1.0, 1.0),
     }
 )
-"""How far each reason reaches. Spam, and what is no partner's doing, stand in no line: they teach nothing."""
+"""How far each reason reaches. What is no partner's doing stands in no line: it teaches nothing."""
+
+NO_REQUEST = frozenset({DeclineReason.SPAM, DeclineReason.STOPPED})
+"""The reasons that say that there was no request at all. They teach nothing either, and take nothing from a share."""
 
 
 NO_ROOM = frozenset({DeclineReason.NO_CAPACITY.value, DeclineReason.TIMING.value})

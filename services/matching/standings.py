@@ -13,12 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from services.matching.index import answers_value
-from services.matching.learning import ANSWERS, EXPIRED, OFFERS, REPLIED, band_of, evidence_of
+from services.matching.learning import ANSWERS, EXPIRED, NO_REQUEST, OFFERS, REPLIED, band_of, evidence_of
 from services.matching.outcomes import Outcomes
 from services.matching.sums import COUNTED, SECOND, Outcome, Sums
 from shared.commands import command
 from shared.contracts.base import ActorKind, derived_id
-from shared.contracts.jobs import DeclineReason, Job, Review, Status, job_id_of
+from shared.contracts.jobs import Job, Review, Status, job_id_of
 from shared.contracts.leads import Lead, LeadReview, lead_id_of
 from shared.contracts.matching import Answering, Evidence, Match, RequestMatched, ServiceStanding, StandingChanged
 from shared.contracts.requests import RequestDetails, RequestKind
@@ -151,8 +151,7 @@ def _was_none(job: Job) -> bool:
     """Whether this was no request at all: the partner called it spam, or the marketplace has stopped it, before there
     was an answer.
     """
-    none = (DeclineReason.SPAM, DeclineReason.STOPPED)
-    return job.first_reply_at is None and job.decline is not None and job.decline.reason in none
+    return job.first_reply_at is None and job.decline is not None and job.decline.reason in NO_REQUEST
 
 
 def _new(partner_id: UUID, details: RequestDetails, day: date) -> dict[str, Any]:
@@ -181,7 +180,7 @@ def end_of(job: Job) -> str | None:
     if job.status is Status.EXPIRED:
         return EXPIRED
     by_partner = job.decline is not None and job.decline.by is ActorKind.PARTNER
-    if job.decline is not None and by_partner and job.decline.reason is not DeclineReason.SPAM:
+    if job.decline is not None and by_partner and job.decline.reason not in NO_REQUEST:
         return job.decline.reason.value
     return None
 

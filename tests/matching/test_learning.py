@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.learning import ANSWERS, BANDS, OFFERS, REACH, Fading, Sort, band_of, evidence_of, sort_of
+from services.matching.learning import (
+    ANSWERS,
+    BANDS,
+    NO_REQUEST,
+    OFFERS,
+    REACH,
+    Fading,
+    Sort,
+    band_of,
+    evidence_of,
+    sort_of,
+)
 from shared.contracts.base import Money
 from shared.contracts.jobs import PARTNERS_REASONS, DeclineReason
 from shared.contracts.requests import RequestDetails, RequestKind
@@ -102,7 +113,7 @@ def one(end: str, *, band: int = 0) -> Sort:
 
 
 def test_every_reason_that_a_partner_can_give_has_its_reach_and_the_merchants_have_none() -> None:
-    assert REACH.keys() == {"expired", *(reason.value for reason in PARTNERS_REASONS)}
+    assert REACH.keys() == {"expired", *(reason.value for reason in PARTNERS_REASONS - NO_REQUEST)}
 
 
 def test_a_duplicate_teaches_nothing_of_a_partners_taste() -> None:
@@ -111,7 +122,7 @@ def test_a_duplicate_teaches_nothing_of_a_partners_taste() -> None:
 
 
 def test_an_expiry_weighs_more_than_any_decline_at_each_width_but_the_service_it_names() -> None:
-    for reason in PARTNERS_REASONS - {DeclineReason.NOT_MY_SERVICE}:
+    for reason in PARTNERS_REASONS - NO_REQUEST - {DeclineReason.NOT_MY_SERVICE}:
         assert all(worse > declined for worse, declined in zip(REACH["expired"], REACH[reason.value], strict=True)), (
             reason
         )
