@@ -211,8 +211,8 @@ class Accounts:
         return Locale(document["locale"]) if document else None
 
     async def _readable(self, token: str, proof: Proof) -> MailedLink:
-        """The link, if it is good and whoever uses it is the one it was mailed to. Raises `Problem` 401, and 403 for who
-        is suspended.
+        """The link, if it is good and whoever uses it is the one it was mailed to. Raises `Problem` 401, and 403 for
+        who is suspended.
         """
         link = self._read(token)
         if not _is_proved(link, proof):

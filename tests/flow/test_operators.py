@@ -4,6 +4,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import pytest
 
 from shared.contracts.operators import ActBegun, ActEnded, Deed, Outcome
@@ -11,7 +12,7 @@ from shared.contracts.suspensions import mailbox_id_of
 from tests.api.streaming import heard_by
 from tests.builders import HOUR, UNDO, an_offer
 from tests.flow.people import MERCHANT, Person, a_team, fill_in, fill_in_the_form, follow, hidden, session, sign_in
-from tests.flow.world import Weather, World
+from tests.flow.world import CaughtMail, Weather, World
 
 ORA, OTTO = "ora-and-nobody-else-knows-it", "otto-and-nobody-else-knows-it"
 REASON = "secret-reason-of-operators"
@@ -121,7 +122,7 @@ async def test_a_decline_that_is_taken_back_reports_nothing(world: World) -> Non
 
 
 async def test_a_review_and_a_lead_are_reported_too(world: World) -> None:
-    await follow(world, (await fill_in(world, "/en/prospects/new", email="noa@plans.example")).link)
+    await follow(world, await fill_in(world, "/en/prospects/new", email="noa@plans.example"))
     (lead, *_) = world.events("leads.events")
     team = next(one.snapshot for one in world.events("partners") if one.subject == lead.snapshot.partner_id)
     partner = await sign_in(world, team.members[0].email)
@@ -266,6 +267,11 @@ async def test_an_operator_takes_a_review_down(world: World) -> None:
 # People
 
 
+async def opened(world: World, mail: CaughtMail) -> httpx2.Response:
+    said = {"token": mail.token, "email": mail.to}
+    return await world.asked(world.client("gateway").post("/api/v1/sessions", json=said))
+
+
 async def refused_as_suspended(person: Person, *paths: str) -> None:
     for path in paths:
         assert (await person.get(path, expect=403))["code"] == "suspended", path
@@ -278,7 +284,9 @@ async def test_whoever_is_suspended_is_out_at_once_everywhere(world: World) -> N
     link = world.mailbox.last(MERCHANT, "/sign-in?token=")
     await operator(world).post("/operators/people/suspend", {"merchant_id": mia_id(world), **WHY})
     await refused_as_suspended(mia, "/me", "/merchant/jobs", f"/merchant/jobs/{job['job_id']}", "/events")
-    refused = await world.asked(world.client("gateway").post("/api/v1/sessions", json={"token": link.token}))
+    refused = await world.asked(
+        world.client("gateway").post("/api/v1/sessions", json={"token": link.token, "email": link.to})
+    )
     assert (refused.status_code, refused.json()["code"]) == (403, "suspended")
     (notice,) = [mail for mail in world.mailbox.mails if mail.subject == "Your access to Jobwire has been suspended"]
     assert notice.to == MERCHANT
@@ -326,7 +334,7 @@ async def test_the_open_requests_of_whoever_is_suspended_stop_under_each_of_thei
     stopped = [event.subject for event in happened(world, "requests") if event.type == "RequestStopped"]
     assert len(stopped) == len(set(stopped)) == 3
     answer = await world.asked(
-        world.client("leads").post(waiting.link.partition("?")[0], data={"token": waiting.token})
+        world.client("leads").post(waiting.link.partition("?")[0], data={"token": waiting.token, "email": waiting.to})
     )
     assert answer.status_code == 409
 
@@ -401,7 +409,7 @@ async def test_an_act_names_one_person(world: World, whose: dict[str, str]) -> N
 
 
 async def test_a_prospect_is_suspended_by_the_id_of_the_report(world: World) -> None:
-    await follow(world, (await fill_in(world, "/en/prospects/new", email="noa@plans.example")).link)
+    await follow(world, await fill_in(world, "/en/prospects/new", email="noa@plans.example"))
     (lead, *_) = world.events("leads.events")
     whose = str(lead.snapshot.details.merchant.merchant_id)
     await operator(world).post("/operators/people/suspend", {"merchant_id": whose, **WHY})
@@ -432,11 +440,13 @@ async def test_a_mailed_link_of_a_suspended_member_joins_no_team(world: World) -
     await owner.post("/team/invitations", {"email": "ines@ada.example", "name": "Ines", "locale": "en"})
     link = world.mailbox.last("ines@ada.example", "token=")
     await operator(world).post("/operators/people/suspend", {"email": "ines@ada.example", **WHY})
-    refused = await world.asked(world.client("gateway").post("/api/v1/sessions", json={"token": link.token}))
+    refused = await world.asked(
+        world.client("gateway").post("/api/v1/sessions", json={"token": link.token, "email": link.to})
+    )
     assert refused.status_code == 403
     world.clock.move(HOUR)
     await operator(world).post("/operators/people/restore", {"email": "ines@ada.example", **WHY})
-    ines = await session(world, link.token)
+    ines = await session(world, link)
     assert len((await ines.get("/me"))["memberships"]) == 1
 
 

@@ -13,7 +13,7 @@ from shared.publisher import outgoing
 from shared.topics import JOB_COMMANDS, LEAD_COMMANDS, REQUEST_COMMANDS, Topic
 from tests.builders import BY_OPERATOR, UNDO, a_command, an_offer
 from tests.flow.people import MERCHANT, a_team, fill_in, fill_in_the_form, follow, sign_in
-from tests.flow.world import Weather, World
+from tests.flow.world import CaughtMail, Weather, World
 
 REASON = "secret-reason-of-operators"
 
@@ -104,7 +104,7 @@ async def test_a_request_that_is_stopped_before_it_is_confirmed_mails_nobody_and
     (submitted,) = world.events("requests")
     await stop(world, submitted.subject)
     assert mails(world, "has been stopped") == []
-    page = await follow_refused(world, mail.link)
+    page = await follow_refused(world, mail)
     assert "has been stopped by Jobwire" in page
     assert world.events("matches") == []
 
@@ -113,16 +113,15 @@ def partner_id(world: World, name: str) -> str:
     return next(str(one.subject) for one in world.events("partners") if one.snapshot.profile.name == name)
 
 
-async def follow_refused(world: World, link: str) -> str:
-    client = world.client("leads")
-    token = link.partition("token=")[2]
-    answer = await world.asked(client.post(link.partition("?")[0], data={"token": token}))
+async def follow_refused(world: World, mail: CaughtMail) -> str:
+    client, said = world.client("leads"), {"token": mail.token, "email": mail.to}
+    answer = await world.asked(client.post(mail.link.partition("?")[0], data=said))
     assert answer.status_code == 409, answer.text
     return answer.text
 
 
 async def test_the_leads_of_a_stopped_request_end(world: World) -> None:
-    await follow(world, (await fill_in(world, "/en/prospects/new", email="noa@plans.example")).link)
+    await follow(world, await fill_in(world, "/en/prospects/new", email="noa@plans.example"))
     leads = {event.subject: event.snapshot for event in world.events("leads.events")}
     (lead, *_) = leads.values()
     await stop(world, lead.request_id)
@@ -166,7 +165,7 @@ async def test_a_review_that_is_taken_down_is_gone_for_everybody_but_its_two_sid
 
 
 async def test_a_prospects_review_is_taken_down_too(world: World) -> None:
-    await follow(world, (await fill_in(world, "/en/prospects/new", email="noa@plans.example")).link)
+    await follow(world, await fill_in(world, "/en/prospects/new", email="noa@plans.example"))
     ada = await sign_in(world, "owner@ada.example")
     (lead,) = (await ada.get("/reviews/leads"))["leads"]
     await ada.post(f"/reviews/leads/{lead['lead_id']}/request")
