@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     matching_weights: str = ""
     """A file of weights for matching; empty for the standard ones. `jobwire match evaluate` compares two files."""
     ops_tokens: SecretStr = SecretStr("")
-    """Bearer tokens of those who run Jobwire, comma-separated; without any, what is theirs cannot be asked for."""
+    """Those who run Jobwire, each by a bearer token of their own: `name:token,name:token`. Without any, what is theirs
+    cannot be asked for.
+    """
     files_per_job_mb: int = Field(512, ge=1)
     """How many MB each side's files on one job may have together."""
     files_per_person_mb: int = Field(2_048, ge=1)
