@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.contracts import jobs, leads, partners, requests
+from shared.contracts import jobs, leads, partners, reports, requests
 from shared.contracts.base import Message, mailbox_key
 from shared.rates import Limit, Rates
 
@@ -78,6 +78,7 @@ TABLE: Mapping[Counted, Limits] = {
     jobs.RevokeAccess: {By.SUBJECT: "10/day"},
     leads.AskLeadReview: {By.ORGANISATION: "100/day"},
     requests.WithdrawRequest: {By.PERSON: "60/hour"},
+    reports.FileReport: {By.PERSON: "30/hour;100/day"},
 }
 """What is not in it mails nobody: see `FREE`."""
 

@@ -2,12 +2,11 @@
 
 from fastapi import FastAPI
 
-from services.gateway.accounts import Accounts
 from services.gateway.api.app import Parts, dashboard
 from services.gateway.attachments import Attachments, Quotas
 from services.gateway.choices import Choices
-from services.gateway.limits import ActLimits
-from services.gateway.live.hub import SESSIONS_SECONDS, Hub
+from services.gateway.identity import identity
+from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.oversight.wiring import oversees
 from services.gateway.partner import decide, evolve
@@ -18,12 +17,9 @@ from services.gateway.read.reading import Reading
 from services.gateway.read.search import Search
 from services.gateway.slugs import Slugs
 from shared.aggregate import Aggregate
-from shared.client_ip import Networks
 from shared.contracts.partners import Partner, RegisterPartner
 from shared.files import GridFiles
-from shared.links import Links
 from shared.process import run
-from shared.rates import Rates
 from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_EVENTS, PARTNER_COMMANDS, PARTNERS, REPLIES, SUSPENSIONS
@@ -47,33 +43,25 @@ def build(service: Service) -> FastAPI:
     hub = Hub(service.metrics, service.stopping, settings)
     service.follows("gateway.live", [JOB_EVENTS, PARTNERS, SUSPENSIONS], hub.on_news, hub.begin)
 
-    rates = Rates(settings, database, clock, service.security)
-    limits = ActLimits(rates, settings.limits)
-    accounts = Accounts(
-        database, Links(settings), service.publisher, clock, settings, limits=limits, security=service.security
-    )
+    who = identity(service, hub)
     reading, files = Reading(database), GridFiles(database, "attachments", clock)
     attachments = Attachments(files, database, clock, Quotas.of(settings))
     slugs = Slugs(database, clock)
-    for part in (accounts, files, slugs, rates):
+    for part in (files, slugs):
         service.prepares(part.prepare)
     service.repeats("attachments", attachments.tidy, every=600)
-    service.repeats("sessions", lambda: hub.end_sessions(accounts.sessions.alive), every=SESSIONS_SECONDS)
     return dashboard(
         Parts(
             commander=service.asks(),
-            accounts=accounts,
+            identity=who,
             reading=reading,
             inbox=Inbox(database, Search(database), clock),
             marks=ReadMarks(database),
             attachments=attachments,
             slugs=slugs,
-            limits=limits,
-            links=Links(settings),
-            networks=Networks(settings.trusted_proxies),
             security=service.security,
             oversight=oversight,
-            choices=Choices(Links(settings), service.publisher, clock),
+            choices=Choices(who.links, service.publisher, clock),
             hub=hub,
             clock=clock,
             settings=settings,

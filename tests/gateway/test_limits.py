@@ -12,7 +12,15 @@ from services.jobs.parties import MAY
 from shared.contracts.base import ActorKind, mailbox_key
 from shared.contracts.jobs import AskAccess, EditReview, SendMessage
 from shared.contracts.leads import AskLeadReview
-from shared.contracts.partners import BlockPartner, ConfirmNotificationAddress, InviteMember, PartnerCommand
+from shared.contracts.partners import (
+    BlockPartner,
+    ConfirmNotificationAddress,
+    InviteMember,
+    PartnerCommand,
+    RestorePartner,
+    SuspendPartner,
+    VouchForPartner,
+)
 from shared.contracts.requests import WithdrawRequest
 from shared.metrics import Metrics
 from shared.rates import Rates, TooMany
@@ -20,6 +28,9 @@ from shared.security_events import SecurityLog
 from shared.settings import Settings
 from tests.fakes import ManualClock
 from tests.memory_mongo import MemoryDatabase
+
+OF_OTHERS = {BlockPartner, ConfirmNotificationAddress, VouchForPartner, SuspendPartner, RestorePartner}
+"""A merchant's command, one that a mailed link gives, and the operators'."""
 
 
 class Office:
@@ -47,7 +58,7 @@ def test_every_command_of_a_person_is_limited_or_said_to_mail_nobody() -> None:
     of_people = {
         *MAY[ActorKind.PARTNER],
         *MAY[ActorKind.MERCHANT],
-        *(one for one in get_args(PartnerCommand) if one not in {BlockPartner, ConfirmNotificationAddress}),
+        *(one for one in get_args(PartnerCommand) if one not in OF_OTHERS),
         AskLeadReview,
         WithdrawRequest,
     }

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from services.gateway.accounts import Accounts
 from services.gateway.addresses import Addresses
 from services.gateway.api.acts import acts_api
 from services.gateway.api.attachments import LARGER_BODIES, attachments_api
@@ -26,8 +25,8 @@ from services.gateway.api.sessions import sessions_api
 from services.gateway.api.team import team_api
 from services.gateway.attachments import Attachments
 from services.gateway.choices import Choices
+from services.gateway.identity import Identity
 from services.gateway.joining import Joining
-from services.gateway.limits import ActLimits
 from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
 from services.gateway.operators import Operators
@@ -38,12 +37,10 @@ from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
 from services.gateway.unsubscribe import unsubscribe_pages
-from shared.client_ip import Networks
 from shared.clock import Clock
 from shared.commands import Commander
 from shared.http import application
 from shared.i18n import PAGES
-from shared.links import Links
 from shared.security_events import SecurityLog
 from shared.settings import Settings
 
@@ -53,15 +50,12 @@ class Parts:
     """What the routes need, made by `main.py`."""
 
     commander: Commander
-    accounts: Accounts
+    identity: Identity
     reading: Reading
     inbox: Inbox
     marks: ReadMarks
     attachments: Attachments
     slugs: Slugs
-    limits: ActLimits
-    links: Links
-    networks: Networks
     security: SecurityLog
     choices: Choices
     oversight: Oversight
@@ -72,16 +66,17 @@ class Parts:
 
 def dashboard(parts: Parts) -> FastAPI:
     commander, reading, clock = parts.commander, parts.reading, parts.clock
-    limits = parts.limits
-    signed_in = SignedIn(parts.accounts, Operators(parts.settings), parts.networks, parts.security)
-    joining = Joining(parts.accounts, commander)
+    who = parts.identity
+    accounts, limits = who.accounts, who.limits
+    signed_in = SignedIn(accounts, Operators(parts.settings), who.networks, parts.security)
+    joining = Joining(accounts, commander)
     partner_desk = PartnerDesk(commander, reading, parts.marks, limits)
     merchant_desk = MerchantDesk(commander, reading, limits)
     operators_desk, queue = OperatorsDesk(commander, parts.oversight.acts), parts.oversight.queue
 
     app = application("Jobwire: dashboard", LARGER_BODIES)
     for router in (
-        sessions_api(parts.accounts, joining, signed_in, limits, parts.security),
+        sessions_api(accounts, joining, signed_in, limits, parts.security),
         partner_api(commander, reading, parts.slugs, limits, signed_in, clock),
         team_api(commander, reading, limits, parts.choices, signed_in),
         jobs_api(reading, parts.inbox, parts.marks, signed_in),
@@ -91,13 +86,13 @@ def dashboard(parts: Parts) -> FastAPI:
         attachments_api(parts.attachments, reading, signed_in),
         merchant_api(commander, reading, parts.inbox, merchant_desk, limits, signed_in),
         merchant_acts_api(merchant_desk, reading, parts.attachments, signed_in),
-        reports_api(Filing(commander, parts.security), partner_desk, merchant_desk, reading, signed_in),
+        reports_api(Filing(commander, limits, parts.security), partner_desk, merchant_desk, reading, signed_in),
         operators_api(operators_desk, queue, reading, signed_in),
         operators_queue_api(operators_desk, queue, reading, signed_in),
         operators_partners_api(operators_desk, reading, signed_in),
-        operators_people_api(operators_desk, reading, parts.accounts, signed_in),
+        operators_people_api(operators_desk, reading, accounts, signed_in),
         events_api(parts.hub, signed_in),
-        pages(parts.accounts, joining, Addresses(parts.links, commander), signed_in, limits, parts.settings),
+        pages(accounts, joining, Addresses(who.links, commander), signed_in, limits, parts.settings),
         unsubscribe_pages(parts.choices),
     ):
         app.include_router(router)

@@ -11,6 +11,7 @@ from services.gateway.accounts import Membership, Merchant
 from services.gateway.api.answers import ASKED
 from services.gateway.api.asking import Origin, OriginHeader, asked
 from services.gateway.api.desks import MerchantDesk, PartnerDesk
+from services.gateway.limits import ActLimits, Counting
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from shared.commands import Commander
@@ -40,19 +41,21 @@ class ReportTaken(BaseModel):
 
 
 class Filing:
-    def __init__(self, commander: Commander, security: SecurityLog) -> None:
+    def __init__(self, commander: Commander, limits: ActLimits, security: SecurityLog) -> None:
+        self._limits = limits
         self._commander = commander
         self._security = security
 
     async def file(self, about: About, body: ReportBody, actor: Actor, origin: Origin) -> ReportTaken | Response:
         """Raises `Problem` as `asked` does."""
-        report_id = report_id_of(about, actor)
+        report_id, who = report_id_of(about, actor), str(actor.member_id or actor.merchant_id)
+        await self._limits.count(FileReport, Counting(person=who))
         answer = await asked(
             self._commander,
             REPORT_COMMANDS,
             FileReport(about=about, reason=body.reason, text=body.text.strip(), actor=actor),
             report_id,
-            who=str(actor.member_id or actor.merchant_id),
+            who=who,
             origin=origin,
             location="/api/v1/me",
         )
