@@ -6,7 +6,7 @@ This one holds a chunk at a time, keeps no cursor open while a download waits, a
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -74,6 +74,18 @@ class Files(Protocol):
 
     async def drop(self, stored: StoredFile) -> None:
         """Delete what `undecided` gave, unless somebody has kept it again since."""
+
+    async def marked(self, name: str, value: str, limit: int) -> list[UUID]:
+        """Whole files whose metadata say so, the oldest first."""
+
+    async def mark(self, file_id: UUID, said: dict[str, str]) -> None:
+        """Say something more in its metadata."""
+
+    async def lease(self, file_id: UUID, now: datetime, lasts: timedelta) -> bool:
+        """Be the only one who works on it for a while. False while somebody else is."""
+
+    async def empty(self, file_id: UUID, said: dict[str, str]) -> None:
+        """Delete its bytes and say why; that it was there can still be seen."""
 
     async def forget(self, before: datetime) -> None:
         """Delete what was put earlier than that and not kept, with what a process left behind that died in a `put`."""
@@ -160,6 +172,25 @@ class GridFiles:
 
     async def drop(self, stored: StoredFile) -> None:
         await self._remove(_as_it_was(stored))
+
+    async def marked(self, name: str, value: str, limit: int) -> list[UUID]:
+        found = self._files.find({f"metadata.{name}": value, **_WHOLE}).sort("uploadDate", 1).limit(limit)
+        return [document["_id"] async for document in found]
+
+    async def mark(self, file_id: UUID, said: dict[str, str]) -> None:
+        fields = {f"metadata.{name}": value for name, value in said.items()}
+        await self._files.update_one({"_id": file_id}, {"$set": fields})
+
+    async def lease(self, file_id: UUID, now: datetime, lasts: timedelta) -> bool:
+        free = [{"metadata.leased_until": {"$exists": False}}, {"metadata.leased_until": {"$lte": now}}]
+        taken = await self._files.update_one(
+            {"_id": file_id, "$or": free}, {"$set": {"metadata.leased_until": now + lasts}}
+        )
+        return bool(taken.matched_count)
+
+    async def empty(self, file_id: UUID, said: dict[str, str]) -> None:
+        await self.mark(file_id, said)
+        await self._chunks.delete_many({"files_id": file_id})
 
     async def forget(self, before: datetime) -> None:
         lapsed = {"metadata.kept": False, "uploadDate": {"$lt": before}}

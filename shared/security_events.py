@@ -19,6 +19,7 @@ class SecurityEvent(StrEnum):
     LIMIT_REACHED = "limit_reached"
     ACCESS_REFUSED = "access_refused"
     RIGHTS_CHANGED = "rights_changed"
+    FILE_INFECTED = "file_infected"
     REPORT_FILED = "report_filed"
     OPERATOR_ACTED = "operator_acted"
     OPERATOR_REFUSED = "operator_refused"
@@ -30,6 +31,7 @@ MEANINGS: dict[SecurityEvent, str] = {
     SecurityEvent.SIGNED_OUT: "A session ended before its time: by whom.",
     SecurityEvent.LIMIT_REACHED: "Something was refused for coming too often: which limit.",
     SecurityEvent.ACCESS_REFUSED: "Somebody who is signed in asked for what is not theirs to ask.",
+    SecurityEvent.FILE_INFECTED: "The scanner found something in a file, and its bytes were deleted: which file, what.",
     SecurityEvent.RIGHTS_CHANGED: "Who may do what in a team has changed: whose rights, and by whom.",
     SecurityEvent.REPORT_FILED: "Somebody reported something: what, why, and which side did.",
     SecurityEvent.OPERATOR_ACTED: "An operator did something, by name: what, to what, and how it ended.",

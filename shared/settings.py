@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """Those who run Jobwire, each by a bearer token of their own: `name:token,name:token`. Without any, what is theirs
     cannot be asked for.
     """
+    scanner_url: str = ""
+    """A virus scanner for files, as `clamd://host:3310`. With one, nobody can have a file before it was found clean."""
     files_per_job_mb: int = Field(512, ge=1)
     """How many MB each side's files on one job may have together."""
     files_per_person_mb: int = Field(2_048, ge=1)

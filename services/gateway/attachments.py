@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 from services.gateway.file_names import clean_name, ending_of
 from services.gateway.file_types import ALLOWED, FileType, pieces, types_of
 from services.gateway.read.projections import JOBS, TIMELINE
+from services.gateway.scanning import Scan
 from shared.aggregate import KEY_REUSED
 from shared.clock import Clock
 from shared.contracts.base import ActorKind, derived_id
@@ -64,7 +65,10 @@ class Quotas:
 
 
 class Attachments:
-    def __init__(self, files: Files, database: Database, clock: Clock, quotas: Quotas) -> None:
+    """With `scans` a file waits for the scanner (`scanning.py`) before anybody can have it."""
+
+    def __init__(self, files: Files, database: Database, clock: Clock, quotas: Quotas, *, scans: bool = False) -> None:
+        self._scans = scans
         self._files = files
         self._jobs = database[JOBS]
         self._timeline = database[TIMELINE]
@@ -92,6 +96,8 @@ class Attachments:
         ):
             raise Problem(409, "too_many_files", f"You can add up to {MAX_PER_PERSON_AND_JOB} files to one job.")
         metadata = who.metadata() | upload_of | {"organisation": who.organisation, "media_type": file_type.media_type}
+        if self._scans:
+            metadata |= {"scan": Scan.PENDING.value}
         if await self._files.info(file_id) is None:
             fresh = await self._files.begin(file_id, name, upload.size, metadata)
             await self._check_quotas(who, file_id, fresh=fresh)
@@ -146,6 +152,7 @@ class Attachments:
             or (stored.metadata["side"] != side.value and not await self._was_sent(job_id, attachment_id))
         ):
             raise _not_here()
+        _check_scan(stored)
         return stored, self._files.read(attachment_id)
 
     async def tidy(self) -> None:
@@ -184,6 +191,14 @@ class Attachments:
         if stored is None:
             raise _not_here()
         return stored
+
+
+def _check_scan(stored: StoredFile) -> None:
+    match stored.metadata.get("scan"):
+        case Scan.PENDING.value:
+            raise Problem(423, "being_scanned", "This file is still being scanned. Try again soon.", retry_after=10)
+        case Scan.INFECTED.value:
+            raise Problem(410, "infected", "The scanner found something harmful in this file, so it was deleted.")
 
 
 def file_problem(message: str, code: str) -> Problem:

@@ -15,6 +15,7 @@ from services.gateway.read.inbox import Inbox
 from services.gateway.read.models import read_models
 from services.gateway.read.reading import Reading
 from services.gateway.read.search import Search
+from services.gateway.scanning import Scanning, scanner_of
 from services.gateway.slugs import Slugs
 from shared.aggregate import Aggregate
 from shared.contracts.partners import Partner, RegisterPartner
@@ -45,7 +46,10 @@ def build(service: Service) -> FastAPI:
 
     who = identity(service, hub)
     reading, files = Reading(database), GridFiles(database, "attachments", clock)
-    attachments = Attachments(files, database, clock, Quotas.of(settings))
+    scanner = scanner_of(settings.scanner_url)
+    attachments = Attachments(files, database, clock, Quotas.of(settings), scans=scanner is not None)
+    if scanner:
+        service.repeats("scanning", Scanning(files, scanner, clock, service.security).tick, every=2.0)
     slugs = Slugs(database, clock)
     for part in (files, slugs):
         service.prepares(part.prepare)

@@ -17,12 +17,15 @@ from services.gateway.attachments import MAX_FILE_BYTES, Attachments, Uploader, 
 from services.gateway.file_types import (
     ALLOWED,
     GIF,
+    HEIC,
     JPEG,
+    MOV,
     MP4,
     OFFICE,
     OPEN_DOCUMENT,
     PDF,
     PNG,
+    RTF,
     TEXT,
     WEBP,
     ZIP,
@@ -65,9 +68,13 @@ UPLOAD: dict[str, Any] = {
         }
     },
 }
-_TYPES = (PNG, JPEG, GIF, WEBP, PDF, MP4, ZIP, *OFFICE.values(), *OPEN_DOCUMENT, *TEXT)
+_TYPES = (PNG, JPEG, GIF, WEBP, HEIC, PDF, RTF, MP4, MOV, ZIP, *OFFICE.values(), *OPEN_DOCUMENT, *TEXT)
 _FILE: Answers = {200: {"description": "The file.", "content": {one.media_type: {} for one in _TYPES}}}
-DOWNLOAD: dict[str, Any] = {"response_class": StreamingResponse, "responses": {**READ, **_FILE}}
+_SCANNED: Answers = {
+    410: {"description": "The scanner found something harmful in it, and it was deleted."},
+    423: {"description": "It is still being scanned; `Retry-After` says when to ask again."},
+}
+DOWNLOAD: dict[str, Any] = {"response_class": StreamingResponse, "responses": {**READ, **_FILE, **_SCANNED}}
 
 
 def attachments_api(attachments: Attachments, reading: Reading, signed_in: SignedIn) -> APIRouter:
