@@ -21,6 +21,7 @@ from deploy.mailpit import CaughtMail, Mailpit
 from deploy.market import load_partners
 
 STORE = "kettle-thread.example"
+"""Where nobody can look at a store: with a platform on this machine, that plays the store, too."""
 TYPING_SECONDS = 2.1
 """A form that comes back sooner than people type is not taken at once (JOBWIRE_FORM_SECONDS)."""
 PATIENCE_SECONDS = 60.0
@@ -72,6 +73,11 @@ class Journey:
     typing_seconds: float = TYPING_SECONDS
     on_step: Callable[[Step], None] = lambda _step: None
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def store(self) -> str:
+        """The merchant's store."""
+        return self.platform or f"https://{STORE}"
 
     async def run(self) -> list[Step]:
         """Walk it all. Raises `JourneyFailed`."""
@@ -158,13 +164,23 @@ class Journey:
     async def _store_access(self, a: Person, job_id: str, merchant: Person) -> None:
         path, merchants = f"/api/v1/jobs/{job_id}/store-access", f"/api/v1/merchant/jobs/{job_id}/store-access"
         wanted = {"permissions": ["themes", "products"], "days": 30}
+        ask = {**wanted, "note": "To try the new page on a copy of your theme."}
+        async with self._step("Nobody can ask for a store before the merchant has shown that it is theirs"):
+            early = await a.post(f"{path}/ask", ask, expect=409)
+            assert early["code"] == "store_unproved", early
+            if self.platform is None:
+                return  # nobody here can put a file on the store
+            shown = await merchant.post("/api/v1/merchant/stores/proof", {"store_url": self.store})
+            await self._client.put(f"{self.platform}/verification", content=shown["ways"]["token"])
+            checked = await merchant.post("/api/v1/merchant/stores/check", {"store_url": self.store, "way": "file"})
+            assert checked["shown_by"] == "file", checked
         async with self._step("A asks for access to the store, and cannot request it before the merchant consents"):
-            asked = await a.post(f"{path}/ask", {"note": "To try the new page on a copy of your theme."})
+            asked = await a.post(f"{path}/ask", ask)
             assert asked["access"]["status"] == "asked", asked
             early = await a.post(f"{path}/request", wanted, expect=409)
             assert early["code"] == "consent_missing", early
-        async with self._step("The merchant consents, A requests access, and the platform grants it"):
-            consented = await merchant.post(f"{merchants}/consent")
+        async with self._step("The merchant consents to just that, A requests access, and the platform grants it"):
+            consented = await merchant.post(f"{merchants}/consent", {"asked_at": asked["access"]["asked_at"]})
             assert consented["access"]["status"] == "consented", consented
             await a.post(f"{path}/request", wanted)
             page = await self._until(lambda: a.get(f"/api/v1/jobs/{job_id}"), _access_is("granted"))
@@ -182,7 +198,7 @@ class Journey:
         if self.platform is None:
             return None
         listed = _expected(await self._client.get(f"{self.platform}/collaborators"), 200)["collaborators"]
-        return [one for one in listed if one["store_url"] == f"https://{STORE}"]
+        return [one for one in listed if one["store_url"] == self.store]
 
     async def _ending(self, a: Person, job_id: str, merchant: Person) -> None:
         async with self._step("The merchant reviews it with 5 stars, and A's standing shows it"):
@@ -261,7 +277,7 @@ class Journey:
         fields = {
             "name": "Mia Laurent" if locale == "en" else "田中 美咲",
             "email": self._merchant_email,
-            "store_url": STORE,
+            "store_url": self.store,
             "business": "Tea and thread, 40 orders a day." if locale == "en" else "日本茶と糸の専門店です。",
             "service": service,
             "title": self._title,

@@ -115,8 +115,11 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
     "review_received, edited": ("review_received", {**REVIEW, "edited": True}),
     "review_received, of a lead": ("review_received", {**REVIEW, "edited": False, "lead": True}),
     "review_answered": ("review_answered", {**TO_MERCHANT, "text": "Thank you."}),
-    "access_asked": ("access_asked", {**TO_MERCHANT, "note": "For the theme."}),
-    "access_asked, no note": ("access_asked", {**TO_MERCHANT, "note": ""}),
+    "access_asked": (
+        "access_asked",
+        {**TO_MERCHANT, "note": "For the theme.", "wanted": "themes, for 30 days"},
+    ),
+    "access_asked, no note": ("access_asked", {**TO_MERCHANT, "note": "", "wanted": "themes, for 1 day"}),
     "job_declined, by the merchant": ("job_declined", {**FROM_MERCHANT, "by_merchant": True}),
     "job_declined, by the partner": ("job_declined", {**TO_MERCHANT, "by_merchant": False}),
     "expired": ("expired", {"partner_name": "Studio Hoshi", "title": "Spring launch", "service_name": SERVICE}),

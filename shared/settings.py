@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     """The platform that hosts the merchants' stores and grants access to them."""
     platform_token: SecretStr = SecretStr("")
     """Sent to the platform as a bearer token, when there is one."""
+    store_check_private: bool = False
+    """Let stores be looked at on private networks, by http and on any port: for trying it on one machine."""
     platform_ask_again_seconds: float = Field(30.0, gt=0)
     """How long to wait before asking again about a request that the platform has not decided yet."""
     platform_workers: int = Field(4, ge=1)

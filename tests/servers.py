@@ -55,6 +55,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
         "JOBWIRE_NAMESPACE": settings.namespace,
         "JOBWIRE_PARTITIONS": str(settings.partitions),
         "JOBWIRE_PLATFORM_URL": settings.platform_url,
+        "JOBWIRE_STORE_CHECK_PRIVATE": "true",
         "JOBWIRE_SECRET_KEYS": settings.secret_keys.get_secret_value(),
         "JOBWIRE_REPLY_TIMEOUT_SECONDS": str(patience(30)),
         "JOBWIRE_LIMITS": json.dumps(settings.limits),

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 
@@ -23,6 +24,8 @@ class Wanted(BaseModel):
     store_url: str
     permissions: Annotated[list[str], Field(min_length=1)]
     days: Annotated[int, Field(ge=1, le=365)]
+    asked_by: dict[str, str] = Field(default_factory=dict)
+    consent: dict[str, str] = Field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -36,6 +39,7 @@ class Platform:
     granted: dict[UUID, Wanted] = field(default_factory=dict)
     taken_back: set[UUID] = field(default_factory=set)
     asked: set[UUID] = field(default_factory=set)
+    verification: str = ""
 
     def request(self, key: UUID, wanted: Wanted) -> str:
         """`granted`, `denied` or `pending`; asked again, the same."""
@@ -65,6 +69,16 @@ def app(platform: Platform | None = None) -> FastAPI:
     @api.delete("/collaborators/{key}")
     async def revoke(key: UUID) -> Response:
         return Response(status_code=204 if platform.revoke(key) else 404)
+
+    @api.put("/verification")
+    async def put_verification(request: Request) -> Response:
+        """As a merchant who puts a file on the store: this machine plays the store, too."""
+        platform.verification = (await request.body()).decode()[:200]
+        return Response(status_code=204)
+
+    @api.get("/.well-known/jobwire-verification.txt")
+    async def verification() -> PlainTextResponse:
+        return PlainTextResponse(platform.verification)
 
     @api.get("/collaborators")
     async def collaborators() -> dict[str, Any]:

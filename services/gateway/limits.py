@@ -37,6 +37,8 @@ class Act(StrEnum):
     """Ask for a link to an address that nobody knows."""
     MAIL_LINK = "mail_link"
     """A link goes to this mailbox, whoever asked."""
+    CHECK_STORE = "check_store"
+    """Have a store looked at, whether it shows a token."""
     NAME_ADDRESS = "name_address"
     """An address for notifications is named, and asked to confirm."""
 
@@ -52,6 +54,7 @@ TABLE: Mapping[Counted, Limits] = {
     Act.ASK_NEWCOMERS_LINK: {By.NETWORK: "10/hour;30/day", By.EVERYBODY: "600/hour"},
     Act.MAIL_LINK: {By.TARGET: "5/15minutes;20/day"},
     Act.NAME_ADDRESS: {By.ORGANISATION: "5/hour;10/day", By.TARGET: "2/day"},
+    Act.CHECK_STORE: {By.PERSON: "20/hour;60/day"},
     partners.RegisterPartner: {By.PERSON: "5/day"},
     partners.InviteMember: {By.ORGANISATION: "40/hour;100/day", By.TARGET: "5/day"},
     partners.ChangeMember: _TEAM,

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from services.gateway.api.app import Parts, dashboard
-from services.gateway.attachments import Attachments, Quotas
+from services.gateway.attaching import attachments_of
 from services.gateway.choices import Choices
 from services.gateway.identity import identity
 from services.gateway.live.hub import Hub
@@ -15,11 +15,10 @@ from services.gateway.read.inbox import Inbox
 from services.gateway.read.models import read_models
 from services.gateway.read.reading import Reading
 from services.gateway.read.search import Search
-from services.gateway.scanning import Scanning, scanner_of
 from services.gateway.slugs import Slugs
+from services.gateway.stores.proofs import StoreProofs
 from shared.aggregate import Aggregate
 from shared.contracts.partners import Partner, RegisterPartner
-from shared.files import GridFiles
 from shared.process import run
 from shared.service import Service
 from shared.settings import Settings
@@ -45,15 +44,9 @@ def build(service: Service) -> FastAPI:
     service.follows("gateway.live", [JOB_EVENTS, PARTNERS, SUSPENSIONS], hub.on_news, hub.begin)
 
     who = identity(service, hub)
-    reading, files = Reading(database), GridFiles(database, "attachments", clock)
-    scanner = scanner_of(settings.scanner_url)
-    attachments = Attachments(files, database, clock, Quotas.of(settings), scans=scanner is not None)
-    if scanner:
-        service.repeats("scanning", Scanning(files, scanner, clock, service.security).tick, every=2.0)
-    slugs = Slugs(database, clock)
-    for part in (files, slugs):
+    reading, slugs, proofs = Reading(database), Slugs(database, clock), StoreProofs(database, clock, settings)
+    for part in (slugs, proofs):
         service.prepares(part.prepare)
-    service.repeats("attachments", attachments.tidy, every=600)
     return dashboard(
         Parts(
             commander=service.asks(),
@@ -61,8 +54,9 @@ def build(service: Service) -> FastAPI:
             reading=reading,
             inbox=Inbox(database, Search(database), clock),
             marks=ReadMarks(database),
-            attachments=attachments,
+            attachments=attachments_of(service),
             slugs=slugs,
+            proofs=proofs,
             security=service.security,
             oversight=oversight,
             choices=Choices(who.links, service.publisher, clock),

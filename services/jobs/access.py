@@ -1,6 +1,8 @@
 """Access to the merchant's store: asked for in the conversation, consented to, requested, granted or denied, revoked.
 
-Out of respect for the merchant's privacy nothing is requested before the merchant has agreed. Pure.
+Out of respect for the merchant's privacy nothing is requested before the merchant has agreed. A consent is to one ask,
+with what it names and for its days, lapses when it is not used, and counts only from somebody who has shown that the
+store is theirs. Whatever ends the work ends the access. Pure.
 """
 
 from datetime import datetime, timedelta
@@ -20,8 +22,10 @@ from shared.contracts.jobs import (
     RefuseAccess,
     RequestAccess,
     RevokeAccess,
+    Status,
     StoreAccess,
 )
+from shared.contracts.requests import StoreProof
 from shared.decisions import Decision, Rejection
 
 AccessCommand = (
@@ -40,9 +44,14 @@ STEPS: dict[type[Message], tuple[tuple[AccessStatus | None, ...], AccessStatus]]
     GrantAccess: ((A.REQUESTED,), A.GRANTED),
     DenyAccess: ((A.REQUESTED,), A.DENIED),
     RevokeAccess: (LIVE, A.REVOKED),
-    ExpireAccess: ((A.GRANTED,), A.EXPIRED),
+    ExpireAccess: ((A.GRANTED, A.CONSENTED), A.EXPIRED),
 }
 """From which states each step leads to which."""
+
+
+CONSENT_LASTS = timedelta(days=14)
+_ADVANCING = (AskAccess, ConsentAccess, RequestAccess)
+"""The steps that lead into the store; the others lead out of it."""
 
 
 def decide_access(job: Job, command: AccessCommand, at: datetime) -> Decision:
@@ -50,16 +59,54 @@ def decide_access(job: Job, command: AccessCommand, at: datetime) -> Decision:
     allowed, after = STEPS[type(command)]
     if before not in allowed:
         return _refused(command, before)
-    if isinstance(command, AskAccess | RequestAccess) and job.pending and job.pending.act is Act.DECLINE:
-        return Rejection("act_pending", "You have just declined this job. Take that back first.")
-    if isinstance(command, AskAccess) and (not job.introduced or job.status in CLOSED):
-        return Rejection("wrong_status", "Access is asked for in a conversation that is open.")
-    if isinstance(command, ExpireAccess) and not _has_expired(job.access, command, at):
-        return Rejection("not_due", "This grant has not run out.")
-    if isinstance(command, GrantAccess | DenyAccess) and not _is_answered(job.access, command):
-        return Rejection("wrong_access", "This answer is to an earlier request.")
+    refused = _no_advance(job, command) or _no_fit(job.access, command, at)
+    if refused:
+        return refused
     note = command.note if isinstance(command, AskAccess) else ""
-    return [AccessChanged(access=_next(job.access, command, after, at), note=note, actor=command.actor)]
+    return [AccessChanged(access=_next(job, command, after, at), note=note, actor=command.actor)]
+
+
+def _no_advance(job: Job, command: AccessCommand) -> Rejection | None:
+    """Why nobody comes nearer to the store just now."""
+    if not isinstance(command, _ADVANCING):
+        return None
+    by_partner = not isinstance(command, ConsentAccess)
+    if by_partner and job.pending and job.pending.act is Act.DECLINE:
+        return Rejection("act_pending", "You have just declined this job. Take that back first.")
+    if not job.introduced or job.status in CLOSED or job.status is Status.COMPLETED:
+        return Rejection("wrong_status", "Access is asked for while you work on the job. Reactivate it first.")
+    if _proof(job, command) is None:
+        return Rejection(
+            "store_unproved",
+            "The merchant has not shown yet that this store is theirs. They can do so in their account.",
+        )
+    return None
+
+
+def _no_fit(access: StoreAccess | None, command: AccessCommand, at: datetime) -> Rejection | None:
+    """Why this step is not to what is there now."""
+    match command:
+        case AskAccess(permissions=permissions, days=days) if not permissions or not days:
+            return Rejection("nothing_asked", "Say which permissions you need, and for how many days.")
+        case ConsentAccess(asked_at=asked_at) if access and (access.asked_at is None or access.asked_at != asked_at):
+            return Rejection("other_ask", "This is not what is asked for now. Please look at it again.")
+        case RequestAccess() if access and not _within(access, command):
+            return Rejection("beyond_consent", "The merchant has not agreed to this. Ask for it first.")
+        case ExpireAccess() if not _has_expired(access, command, at):
+            return Rejection("not_due", "This has not run out.")
+        case GrantAccess() | DenyAccess() if not _is_answered(access, command):
+            return Rejection("wrong_access", "This answer is to an earlier request.")
+    return None
+
+
+def ends_at(job: Job) -> datetime | None:
+    """When what was granted, or an unused consent, runs out."""
+    match job.access:
+        case StoreAccess(status=A.GRANTED, expires_at=ends):
+            return ends
+        case StoreAccess(status=A.CONSENTED, consent_until=ends):
+            return ends
+    return None
 
 
 def access_ended(job: Job, actor: Actor) -> list[Message]:
@@ -69,17 +116,38 @@ def access_ended(job: Job, actor: Actor) -> list[Message]:
     return [AccessChanged(access=job.access.model_copy(update={"status": A.REVOKED}), actor=actor)]
 
 
-def _next(access: StoreAccess | None, command: AccessCommand, after: AccessStatus, at: datetime) -> StoreAccess:
-    if access is None or isinstance(command, AskAccess):
-        return StoreAccess(status=after)
+def _next(job: Job, command: AccessCommand, after: AccessStatus, at: datetime) -> StoreAccess:
     match command:
+        case AskAccess(permissions=permissions, days=days):
+            wanted = tuple(dict.fromkeys(permissions))
+            return StoreAccess(status=after, permissions=wanted, days=days, asked_at=at, proof=_proof(job, command))
+        case ConsentAccess():
+            consented = {"consented_at": at, "consent_until": at + CONSENT_LASTS, "proof": _proof(job, command)}
+            return _with(job.access, after, **consented)
         case RequestAccess(permissions=permissions, days=days):
             wanted = tuple(dict.fromkeys(permissions))
-            return StoreAccess(status=after, permissions=wanted, days=days, requested_at=at)
+            return _with(job.access, after, permissions=wanted, days=days, requested_at=at, consent_until=None)
         case GrantAccess():
-            return access.model_copy(update={"status": after, "expires_at": at + timedelta(days=access.days)})
+            days = job.access.days if job.access else 0
+            return _with(job.access, after, expires_at=at + timedelta(days=days))
         case _:
-            return access.model_copy(update={"status": after})
+            return _with(job.access, after)
+
+
+def _with(access: StoreAccess | None, status: AccessStatus, **fields: object) -> StoreAccess:
+    assert access is not None, "Whatever comes after an ask has one before it."
+    return access.model_copy(update={"status": status, **fields})
+
+
+def _proof(job: Job, command: AccessCommand) -> StoreProof | None:
+    """How the merchant has shown that the store is theirs: what was known with the request, or is known since."""
+    since = command.proof if isinstance(command, AskAccess | ConsentAccess) else None
+    asked_with = job.access.proof if job.access and not isinstance(command, AskAccess) else None
+    return since or asked_with or job.details.merchant.store_proof
+
+
+def _within(access: StoreAccess, command: RequestAccess) -> bool:
+    return set(command.permissions) <= set(access.permissions) and command.days <= access.days
 
 
 def _is_answered(access: StoreAccess | None, command: GrantAccess | DenyAccess) -> bool:
@@ -87,7 +155,10 @@ def _is_answered(access: StoreAccess | None, command: GrantAccess | DenyAccess) 
 
 
 def _has_expired(access: StoreAccess | None, command: ExpireAccess, at: datetime) -> bool:
-    return access is not None and access.expires_at == command.expires_at and at >= command.expires_at
+    if access is None:
+        return False
+    ends = access.expires_at if access.status is A.GRANTED else access.consent_until
+    return ends == command.expires_at and at >= command.expires_at
 
 
 def _refused(command: AccessCommand, before: AccessStatus | None) -> Rejection:

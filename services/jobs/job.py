@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import get_args
 from uuid import UUID
 
-from services.jobs.access import AccessCommand, access_ended, decide_access
+from services.jobs.access import AccessCommand, access_ended, decide_access, ends_at
 from services.jobs.assigning import AssigningCommand, assigned, decide_assigning
 from services.jobs.parties import forbidden
 from services.jobs.review import ReviewCommand, ReviewFact, decide_review, reviewed
@@ -18,7 +18,6 @@ from services.jobs.undo import UndoCommand, decide_act, decide_undo, done
 from shared.contracts.base import ActorKind, Message
 from shared.contracts.jobs import (
     AccessChanged,
-    AccessStatus,
     Act,
     ActDelayed,
     ActUndone,
@@ -95,8 +94,8 @@ def timer(job: Job) -> Timer | None:
         timers.append(Timer("settle", job.pending.due_at))
     if job.status in UNANSWERED:
         timers.append(Timer("remind", job.remind_at[0]) if job.remind_at else Timer("expire", job.deadline))
-    if job.access and job.access.status is AccessStatus.GRANTED and job.access.expires_at:
-        timers.append(Timer("end-access", job.access.expires_at))
+    if ends := ends_at(job):
+        timers.append(Timer("end-access", ends))
     return min(timers, key=lambda one: one.due_at, default=None)
 
 

@@ -3,7 +3,7 @@ adapter.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
@@ -32,11 +32,17 @@ class PlatformAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """What a partner wants in a merchant's store, and for how many days."""
+    """What a partner wants in a merchant's store, and for how many days; who asks, and who has consented to it. Of a
+    request that an earlier release noted the last two are empty.
+    """
 
     store_url: str
     permissions: tuple[Permission, ...]
     days: int
+    asked_by: dict[str, str] = field(default_factory=dict)
+    """`partner_id`, `member_id` and `name`."""
+    consent: dict[str, str] = field(default_factory=dict)
+    """`merchant_id`, `at`, and `proof`: how the merchant had shown that the store is theirs."""
 
 
 class Platform(Protocol):
@@ -71,7 +77,13 @@ class HttpPlatform:
         return self._connected
 
     async def request(self, key: UUID, access: AccessRequest) -> PlatformAnswer:
-        body = {"store_url": access.store_url, "permissions": list(access.permissions), "days": access.days}
+        body = {
+            "store_url": access.store_url,
+            "permissions": list(access.permissions),
+            "days": access.days,
+            "asked_by": access.asked_by,
+            "consent": access.consent,
+        }
         response = await self._call("PUT", key, body)
         if response.is_success:
             return _status(response)

@@ -28,8 +28,8 @@ from pymongo import ReturnDocument, UpdateOne
 from services.jobs.platform import AccessRequest, Platform, PlatformAnswer
 from shared.clock import Clock
 from shared.commands import command
-from shared.contracts.base import SYSTEM, derived_id
-from shared.contracts.jobs import AccessChanged, AccessStatus, DenyAccess, GrantAccess, Permission
+from shared.contracts.base import SYSTEM, Event, derived_id
+from shared.contracts.jobs import AccessChanged, AccessStatus, DenyAccess, GrantAccess, Job, Permission
 from shared.failures import Transient
 from shared.logs import bound_contextvars, get_logger
 from shared.mongo import Database, Document
@@ -233,8 +233,8 @@ def _asks(fact: AccessChanged) -> bool:
 
 
 def _ends(fact: AccessChanged) -> bool:
-    """Permissions are in the state from the request on: without them the platform has never heard of it."""
-    return fact.access.status in ENDS and bool(fact.access.permissions)
+    """Before it was requested, the platform has never heard of it."""
+    return fact.access.status in ENDS and fact.access.requested_at is not None
 
 
 def _ours(call: Call) -> Document:
@@ -250,6 +250,7 @@ def _noted(step: str, received: Received, now: datetime) -> UpdateOne:
         "store_url": event.snapshot.details.merchant.store_url,  # as the job was created with, so never too new
         "permissions": list(event.fact.access.permissions),
         "days": event.fact.access.days,
+        **_on_whose_behalf(event),
         # By its answer the job knows its request: the one that it waits for, or an earlier one.
         "requested_at": event.fact.access.requested_at,
         "correlation_id": event.correlationid,
@@ -261,6 +262,17 @@ def _noted(step: str, received: Received, now: datetime) -> UpdateOne:
     return UpdateOne({"_id": event.id}, {"$setOnInsert": document}, upsert=True)
 
 
+def _on_whose_behalf(event: Event[AccessChanged, Job]) -> Document:
+    access, actor, job = event.fact.access, event.fact.actor, event.snapshot
+    asked_by = {"partner_id": str(job.partner_id), "member_id": str(actor.member_id or ""), "name": actor.name}
+    consent = {
+        "merchant_id": str(job.details.merchant.merchant_id),
+        "at": access.consented_at.isoformat() if access.consented_at else "",
+        "proof": access.proof.value if access.proof else "",
+    }
+    return {"asked_by": asked_by, "consent": consent}
+
+
 def _call(document: Document) -> Call:
     permissions = tuple(Permission(name) for name in document["permissions"])
     return Call(
@@ -268,7 +280,13 @@ def _call(document: Document) -> Call:
         job_id=document["job_id"],
         version=document["version"],
         step=document["step"],
-        access=AccessRequest(document["store_url"], permissions, document["days"]),
+        access=AccessRequest(
+            document["store_url"],
+            permissions,
+            document["days"],
+            document.get("asked_by", {}),
+            document.get("consent", {}),
+        ),
         requested_at=document["requested_at"],
         attempts=document["attempts"],
         correlation_id=document["correlation_id"],

@@ -69,7 +69,7 @@ def done(job: Job, pending: Pending) -> list[Message]:
             declined = JobDeclined(decline=pending.decline, actor=pending.actor)
             return [declined, *access_ended(job, pending.actor)]
         case Act.COMPLETE:
-            return [JobCompleted(actor=pending.actor)]
+            return [JobCompleted(actor=pending.actor), *access_ended(job, pending.actor)]
         case Act.INACTIVE:
             return [JobMarkedInactive(actor=pending.actor)]
 

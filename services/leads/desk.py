@@ -20,6 +20,7 @@ from shared.contracts.requests import (
     MarkHelped,
     Request,
     RequestDetails,
+    StoreProof,
     SubmitRequest,
     merchant_id_of,
 )
@@ -90,7 +91,7 @@ class Desk:
         """
         if wrong := body.objections():
             raise field_problem(wrong)
-        details = body.details()
+        details = _vouched(body.details()) if sender.app else body.details()
         # While nobody can count or remember: better no request than one that is told twice, or to anybody.
         with not_taken_while_away():
             words = partial(fingerprint, known=sender.app is not None)
@@ -196,6 +197,14 @@ class Desk:
         if signed != about:
             raise Problem(400, "link_invalid", "This link belongs to something else.")
         return Actor(kind=ActorKind.MERCHANT, merchant_id=merchant_id)
+
+
+def _vouched(details: RequestDetails) -> RequestDetails:
+    """In the platform's app a merchant is signed in with the store."""
+    if details.merchant.store_url is None:
+        return details
+    proved = details.merchant.model_copy(update={"store_proof": StoreProof.APP})
+    return details.model_copy(update={"merchant": proved})
 
 
 def _key_reused() -> Problem:

@@ -31,7 +31,7 @@ from services.notifications.recipients import (
     recipient_of,
 )
 from services.notifications.sense import hours_left
-from services.notifications.store_access import TO_MERCHANT, TO_PARTNER
+from services.notifications.store_access import TO_MERCHANT, TO_PARTNER, wanted
 from shared.contracts.base import ActorKind, Command, Event, Message
 from shared.contracts.jobs import (
     AccessChanged,
@@ -215,7 +215,8 @@ def _on_access(event: JobEvent, partner: Partner) -> Iterator[Mail]:
     fact: AccessChanged = event.fact
     job = event.snapshot
     if fact.access.status is AccessStatus.ASKED:
-        yield from _to_merchant(event, partner, "access_asked", note=fact.note)
+        named = wanted(fact.access, job.details.locale)
+        yield from _to_merchant(event, partner, "access_asked", note=fact.note, wanted=named)
     taken = (fact.access.status, fact.actor.kind)
     if step := TO_MERCHANT.get(taken):
         ends = words.access_ends(fact.access, job.details.locale)

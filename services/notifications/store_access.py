@@ -3,11 +3,31 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.contracts.base import ActorKind
-from shared.contracts.jobs import AccessStatus
-from shared.i18n import N_
+from shared.contracts.base import ActorKind, Locale
+from shared.contracts.jobs import AccessStatus, Permission, StoreAccess
+from shared.i18n import N_, gettext, listing, ngettext
 
 MERCHANT, PARTNER, PLATFORM = ActorKind.MERCHANT, ActorKind.PARTNER, ActorKind.SYSTEM
+
+
+PERMISSION_NAMES: Mapping[Permission, str] = {
+    Permission.PRODUCTS: N_("products"),
+    Permission.ORDERS: N_("orders"),
+    Permission.CUSTOMERS: N_("customers"),
+    Permission.THEMES: N_("themes"),
+    Permission.PAGES: N_("pages"),
+    Permission.APPS: N_("apps"),
+    Permission.REPORTS: N_("reports"),
+    Permission.SETTINGS: N_("settings"),
+}
+
+
+def wanted(access: StoreAccess, locale: Locale) -> str:
+    """What is asked for, in words: what may be done in the store, and for how many days. Empty for an old ask."""
+    if not access.permissions:
+        return ""
+    names = listing([gettext(locale, PERMISSION_NAMES[one]) for one in access.permissions], locale)
+    return ngettext("%(what)s, for %(count)s day", "%(what)s, for %(count)s days", access.days, locale, what=names)
 
 
 class Step(NamedTuple):

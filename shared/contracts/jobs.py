@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.base import Actor, ActorKind, Contract, Line, Message, Snapshot, Text, derived_id
-from shared.contracts.requests import RequestDetails
+from shared.contracts.requests import RequestDetails, StoreProof
 from shared.contracts.versions import ExpectedVersion
 
 
@@ -119,13 +119,19 @@ class Permission(StrEnum):
 
 
 class StoreAccess(Contract):
-    """How far access to the merchant's store has come. `days` is what was requested, `expires_at` what was granted;
-    `requested_at` names the request that the platform answers.
+    """How far access to the merchant's store has come: what it is asked for or granted for, and for how many days.
+    `asked_at` names the ask that a consent is to, `consent_until` is when an unused consent lapses, `requested_at`
+    names the request that the platform answers, `expires_at` is the end of what was granted. `proof` is how the
+    merchant had shown that the store is theirs when they consented.
     """
 
     status: AccessStatus
     permissions: tuple[Permission, ...] = ()
     days: int = 0
+    asked_at: datetime | None = None
+    consented_at: datetime | None = None
+    consent_until: datetime | None = None
+    proof: StoreProof | None = None
     requested_at: datetime | None = None
     expires_at: datetime | None = None
 
@@ -325,13 +331,22 @@ class TakeDownReview(Message):
 
 
 class AskAccess(Message):
-    """Ask the merchant whether access to the store may be requested. `note` says what for."""
+    """Ask the merchant whether access to the store may be requested: for what, for how many days, and why (`note`).
+    `proof` is how the merchant has shown since the request that the store is theirs: gateway knows.
+    """
 
+    permissions: Annotated[tuple[Permission, ...], Field(max_length=20)] = ()
+    days: Annotated[int, Field(ge=0, le=365)] = 0
+    proof: StoreProof | None = None
     note: Annotated[str, Field(max_length=1000)] = ""
     actor: Actor
 
 
 class ConsentAccess(Message):
+    """Agree to the ask of this moment, and to no other. `proof` as in `AskAccess`."""
+
+    asked_at: datetime | None = None
+    proof: StoreProof | None = None
     actor: Actor
 
 
@@ -364,7 +379,7 @@ class RevokeAccess(Message):
 
 
 class ExpireAccess(Message):
-    """`expires_at` names the grant it means."""
+    """`expires_at` names the grant, or the consent, that it means."""
 
     expires_at: datetime
     actor: Actor

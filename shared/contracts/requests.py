@@ -72,15 +72,27 @@ class Priorities(Contract):
         return {"time": self.time / total, "cost": self.cost / total, "quality": self.quality / total}
 
 
+class StoreProof(StrEnum):
+    """How somebody has shown that a store is theirs."""
+
+    APP = "app"
+    """The platform's own app, in which they are signed in, vouches for them."""
+    FILE = "file"
+    META = "meta"
+    DNS = "dns"
+
+
 class Merchant(Contract):
     """Who asks: a merchant, or a prospect, who has no store yet. The id follows from the confirmed address, so that one
-    person's requests belong together.
+    person's requests belong together. `store_proof` says how the store was shown to be theirs when the request came;
+    None: not then.
     """
 
     merchant_id: UUID
     name: Line
     email: Email
     store_url: WebUrl | None = None
+    store_proof: StoreProof | None = None
     phone: Annotated[Line, Field(max_length=40)] | None = None
 
 

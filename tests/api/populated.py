@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.builders import UNDO, an_offer
-from tests.flow.people import Person, a_team, fill_in_the_form, follow, sign_in
+from tests.flow.people import Person, a_team, ask_for_access, consents, fill_in_the_form, follow, sign_in
 from tests.flow.world import World
 
 OWNER, HELPER, MERCHANT, NEWCOMER = "owner@ada.example", "helper@ada.example", "mia@kettle.example", "noa@new.example"
@@ -100,9 +100,9 @@ async def talk_on(state: str, ours: str, theirs: str, owner: Person, merchant: P
         case "completed" | "reviewed" | "pending":
             await owner.post(f"{ours}/complete")
         case "asked" | "consented":
-            await owner.post(f"{ours}/store-access/ask", {"note": "To look."})
+            await ask_for_access(owner.world, owner, ours.rpartition("/")[2], "To look.")
     if state == "consented":
-        await merchant.post(f"{theirs}/store-access/consent")
+        await consents(merchant, theirs.rpartition("/")[2])
 
 
 async def upload(person: Person, path: str, name: str, content: bytes) -> Any:

@@ -7,7 +7,7 @@ from shared.contracts.base import derived_id
 from shared.contracts.partners import Role
 from tests.api.populated import upload
 from tests.builders import HOUR, UNDO, a_member, an_offer
-from tests.flow.people import Person, a_team, session, sign_in
+from tests.flow.people import Person, a_team, ask_for_access, session, sign_in
 from tests.flow.world import World
 
 MIA, OLGA = "mia@secret-kettle.example", "olga@other.example"
@@ -221,7 +221,7 @@ async def the_secret_job(tenants: Tenants) -> None:
     await owner.post(f"{ours}/messages", {"text": said["message"], "attachment_ids": [plan["attachment_id"]]})
     drawing = await upload(mia, theirs, "drawing.txt", said["sent by the merchant"].encode())
     await mia.post(f"{theirs}/messages", {"text": said["answer"], "attachment_ids": [drawing["attachment_id"]]})
-    await owner.post(f"{ours}/store-access/ask", {"note": said["access note"]})
+    await ask_for_access(tenants.world, owner, ids["job_id"], said["access note"], MIA)
     await owner.post(f"{ours}/complete")
     await tenants.world.time_passes(UNDO)
     await mia.post(f"{theirs}/review", {"rating": 4, "text": said["review"]})

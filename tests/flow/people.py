@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx2
 
-from shared.contracts.base import Locale
+from services.gateway.stores.proofs import site_of
+from shared.contracts.base import Locale, derived_id
+from shared.contracts.requests import merchant_id_of
 from tests.builders import a_member, a_partner, an_offer
 from tests.flow.world import CaughtMail, World
 
@@ -114,6 +116,33 @@ async def session(world: World, mail: CaughtMail) -> Person:
     opened = await world.asked(world.client("gateway").post("/api/v1/sessions", json=said))
     assert opened.status_code == 201, opened.text
     return Person(world, world.client("gateway", Authorization=f"Bearer {opened.json()['token']}"))
+
+
+WANTED = {"permissions": ["themes", "products"], "days": 30}
+
+
+async def show_store(world: World, email: str, store_url: str) -> None:
+    """As if the merchant had put the token on the store, and had it looked at."""
+    key, now = derived_id("store", merchant_id_of(email), site_of(store_url)), world.clock.now()
+    shown = {"_id": key, "way": "file", "at": now, "until": now + timedelta(days=180)}
+    proofs = world.services["gateway"].database["store_proofs"]
+    if await proofs.find_one({"_id": key}) is None:
+        await proofs.insert_one(shown)
+
+
+async def ask_for_access(
+    world: World, partner: Person, job_id: str, note: str = "To look at your theme.", email: str = MERCHANT
+) -> Any:
+    """Of a merchant who has shown that the store is theirs."""
+    store_url = (await partner.get(f"/jobs/{job_id}"))["job"]["request"]["store_url"]
+    await show_store(world, email, store_url)
+    return await partner.post(f"/jobs/{job_id}/store-access/ask", {**WANTED, "note": note})
+
+
+async def consents(merchant: Person, job_id: str) -> Any:
+    """To what is asked for now."""
+    access = (await merchant.get(f"/merchant/jobs/{job_id}"))["job"]["access"]
+    return await merchant.post(f"/merchant/jobs/{job_id}/store-access/consent", {"asked_at": access["asked_at"]})
 
 
 def hidden(page: str) -> dict[str, str]:

@@ -7,7 +7,18 @@ import pytest
 
 from shared.contracts.partners import Away
 from tests.builders import HOUR, UNDO, a_member
-from tests.flow.people import ENGLISH, MERCHANT, Person, a_team, fill_in_the_form, follow, session, sign_in
+from tests.flow.people import (
+    ENGLISH,
+    MERCHANT,
+    Person,
+    a_team,
+    ask_for_access,
+    consents,
+    fill_in_the_form,
+    follow,
+    session,
+    sign_in,
+)
 from tests.flow.test_journey import CALM, a_market, steps, the_only_job
 from tests.flow.world import World
 from tests.gateway.files_of_each_kind import PNG
@@ -269,8 +280,8 @@ WANTED = {"permissions": ["themes", "products"], "days": 30}
 
 async def consented(world: World) -> tuple[Person, Person, str]:
     ada, merchant, job_id = await a_conversation(world)
-    await ada.post(f"/jobs/{job_id}/store-access/ask", {"note": "To look at your theme."})
-    await merchant.post(f"/merchant/jobs/{job_id}/store-access/consent")
+    await ask_for_access(world, ada, job_id)
+    await consents(merchant, job_id)
     return ada, merchant, job_id
 
 
@@ -286,7 +297,7 @@ async def test_access_is_requested_only_with_consent(world: World) -> None:
     ada, merchant, job_id = await a_conversation(world)
     refused = await ada.post(f"/jobs/{job_id}/store-access/request", WANTED, expect=409)
     assert refused["code"] == "consent_missing"
-    await ada.post(f"/jobs/{job_id}/store-access/ask", {"note": "To look at your theme."})
+    await ask_for_access(world, ada, job_id)
     assert "To look at your theme." in world.mailbox.last(MERCHANT).text
     refused = await ada.post(f"/jobs/{job_id}/store-access/request", WANTED, expect=409)
     assert refused["code"] == "consent_missing"

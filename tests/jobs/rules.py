@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from services.jobs.access import ends_at
 from shared.contracts.base import Actor, Message
 from shared.contracts.jobs import (
     COMMANDS,
@@ -48,7 +49,7 @@ from shared.contracts.jobs import (
     UnassignMember,
     UndoAct,
 )
-from shared.contracts.requests import RequestKind
+from shared.contracts.requests import RequestKind, StoreProof
 from shared.decisions import Rejection
 from tests.builders import (
     AIKO,
@@ -91,7 +92,8 @@ Step = Make | Until
 DEADLINE = Until(lambda job: job.deadline)
 REMINDER = Until(lambda job: job.remind_at[0] if job.remind_at else job.deadline)
 HOLDS = Until(lambda job: job.pending.due_at if job.pending else job.deadline)
-GRANT_ENDS = Until(lambda job: (job.access and job.access.expires_at) or job.deadline)
+GRANT_ENDS = Until(lambda job: ends_at(job) or job.deadline)
+ASKED_AT = Until(lambda job: (job.access and job.access.asked_at) or job.created_at)
 REQUESTED_AT = Until(lambda job: (job.access and job.access.requested_at) or job.created_at)
 LONG_AFTER_THE_REVIEW = Until(lambda job: job.review.at + timedelta(days=14, milliseconds=1))
 
@@ -122,6 +124,7 @@ def _overtaken(kind: type[Message], **fields: object) -> Callable[[Actor], Make]
 
 
 PERMISSIONS = (Permission.THEMES, Permission.PRODUCTS)
+WANTED = {"permissions": PERMISSIONS, "days": 30}
 DECLINE = {"reason": DeclineReason.TIMING, "note": "Next year."}
 
 SENT: dict[str, Callable[[Actor], Make]] = {
@@ -160,10 +163,16 @@ SENT: dict[str, Callable[[Actor], Make]] = {
     "CloseJob (withdrawn)": _plain(CloseJob, reason=DeclineReason.WITHDRAWN),
     "CloseJob (blocked)": _plain(CloseJob, reason=DeclineReason.BLOCKED),
     "CloseJob (stopped)": _plain(CloseJob, reason=DeclineReason.STOPPED),
-    "AskAccess": _plain(AskAccess, note="To mend the theme."),
-    "ConsentAccess": _plain(ConsentAccess),
+    "AskAccess": _plain(AskAccess, **WANTED, note="To mend the theme.", proof=StoreProof.FILE),
+    "AskAccess (of a store that nobody has shown to be theirs)": _plain(AskAccess, **WANTED),
+    "AskAccess (for nothing)": _plain(AskAccess, proof=StoreProof.FILE),
+    "ConsentAccess": _timed(ConsentAccess, "asked_at", ASKED_AT),
+    "ConsentAccess (to an earlier ask)": _timed(ConsentAccess, "asked_at", ASKED_AT, off=-HOUR),
     "RefuseAccess": _plain(RefuseAccess),
     "RequestAccess": _plain(RequestAccess, permissions=PERMISSIONS, days=30),
+    "RequestAccess (for less)": _plain(RequestAccess, permissions=PERMISSIONS[:1], days=3),
+    "RequestAccess (for longer)": _plain(RequestAccess, permissions=PERMISSIONS, days=31),
+    "RequestAccess (for more)": _plain(RequestAccess, permissions=(*PERMISSIONS, Permission.ORDERS), days=30),
     "GrantAccess": _timed(GrantAccess, "requested_at", REQUESTED_AT),
     "GrantAccess (of an earlier request)": _timed(GrantAccess, "requested_at", REQUESTED_AT, off=-HOUR),
     "DenyAccess": _timed(DenyAccess, "requested_at", REQUESTED_AT),

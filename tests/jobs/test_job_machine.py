@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from services.jobs.access import ends_at
 from services.jobs.job import decide, evolve, timer
 from services.jobs.timers import _COMMANDS
 from shared.contracts.base import Actor, ActorKind, Message
@@ -52,7 +53,7 @@ from shared.contracts.jobs import (
     UnassignMember,
     UndoAct,
 )
-from shared.contracts.requests import RequestKind
+from shared.contracts.requests import RequestKind, StoreProof
 from shared.decisions import Rejection
 from shared.mongo import CODEC
 from tests.builders import (
@@ -163,7 +164,7 @@ class Model:
 
     def end(self, where: str) -> bool:
         self.where, self.pending = where, ""
-        if where in CLOSED:
+        if where in (*CLOSED, "done"):
             self.lock()
         return True
 
@@ -416,19 +417,21 @@ class JobMachine(RuleBasedStateMachine):
     @rule(by=st.one_of(partner, anybody))
     def ask_for_access(self, by: Actor) -> None:
         model = self.model
-        self.expect(AskAccess(actor=by), by is BY_PARTNER, lambda: self._asks(model))
+        command = AskAccess(permissions=(Permission.THEMES,), days=3, proof=StoreProof.META, actor=by)
+        self.expect(command, by is BY_PARTNER, lambda: self._asks(model))
 
     def _asks(self, model: Model) -> bool:
         ended = ("", "denied", "revoked", "expired")
-        possible = model.replied and model.talk and model.pending != "declined"
+        possible = model.replied and model.talk and model.pending != "declined" and model.where != "done"
         return model.step_of_access(from_=ended, to="asked", possible=possible)
 
     @rule(by=st.one_of(merchant, anybody), yes=st.sampled_from([True, True, False]))
     def answer_about_access(self, by: Actor, *, yes: bool) -> None:
         model, may = self.model, by is BY_MERCHANT and self.model.known
         if yes:
+            asked_at = (self.job.access and self.job.access.asked_at) or self.at
             step = lambda: model.step_of_access(from_=("asked",), to="consented")  # noqa: E731 - as the others
-            self.expect(ConsentAccess(actor=by), may and not model.blocked, step)
+            self.expect(ConsentAccess(asked_at=asked_at, actor=by), may and not model.blocked, step)
         else:
             refused = lambda: model.step_of_access(from_=("asked", "consented"), to="denied")  # noqa: E731
             self.expect(RefuseAccess(actor=by), may, refused)
@@ -461,12 +464,12 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule(by=st.one_of(system, anybody), shift=st.sampled_from([0, 0, -1]))
     def access_runs_out(self, by: Actor, shift: int) -> None:
-        expires_at = ((self.job.access and self.job.access.expires_at) or self.at) + shift * HOUR
+        expires_at = ((self.job.access and ends_at(self.job)) or self.at) + shift * HOUR
         due = shift == 0 and self.at >= expires_at
         self.expect(
             ExpireAccess(expires_at=expires_at, actor=by),
             by is BY_SYSTEM,
-            lambda: self.model.step_of_access(from_=("granted",), to="expired", possible=due),
+            lambda: self.model.step_of_access(from_=("granted", "consented"), to="expired", possible=due),
         )
 
     @precondition(lambda self: self.model.replied and self.model.talk and self.model.access not in LIVE)

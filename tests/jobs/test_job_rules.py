@@ -10,7 +10,9 @@ from services.jobs.job import decide, evolve, timer
 from shared.contracts.base import Actor, ActorKind, Message, derived_id
 from shared.contracts.jobs import (
     AccessStatus,
+    AskAccess,
     AssignMembers,
+    ConsentAccess,
     CreateJob,
     DeclineReason,
     ExpireAccess,
@@ -18,11 +20,13 @@ from shared.contracts.jobs import (
     GrantAccess,
     Job,
     JobReplied,
+    Permission,
     RemindJob,
     SettleAct,
     Status,
+    StoreAccess,
 )
-from shared.contracts.requests import RequestKind
+from shared.contracts.requests import RequestKind, StoreProof
 from shared.decisions import Rejection
 from tests.builders import (
     AIKO,
@@ -44,7 +48,7 @@ from tests.builders import (
     job_declined,
     replied,
 )
-from tests.jobs.rules import GRANTED, REQUESTED, SENT, WAYS, Step, Times, Until
+from tests.jobs.rules import ASKED, CONSENTED, GRANTED, REQUESTED, SENT, WAYS, Step, Times, Until
 
 TIMES = Times(int(WINDOW.total_seconds()), (24 * 3600, 6 * 3600), int(UNDO.total_seconds()))
 DEADLINE = NOW + WINDOW
@@ -295,7 +299,8 @@ def test_a_deadline_that_is_nearer_than_the_undo_comes_first() -> None:
 def test_a_grant_has_its_clock_in_every_status_and_an_act_comes_before_it() -> None:
     granted = granted_job()
     ends = NOW + timedelta(days=30)
-    assert timer(granted) == timer(after(granted, act("CompleteJob", BY_PARTNER), NOW)) == ("end-access", ends)
+    assert timer(granted) == timer(after(granted, act("MarkInactive", BY_PARTNER), NOW)) == ("end-access", ends)
+    assert timer(after(granted, act("CompleteJob", BY_PARTNER), NOW)) is None
     assert timer(after(granted, COMPLETE, NOW)) == ("settle", NOW + UNDO)
     assert timer(after(granted, act("RevokeAccess", BY_MERCHANT), NOW)) is None
 
@@ -350,7 +355,7 @@ def granted_job() -> Job:
 def test_access_is_requested_only_after_the_merchant_has_consented() -> None:
     asked = after(a_job(Status.REPLIED), act("AskAccess", BY_PARTNER))
     assert after(asked, act("RequestAccess", BY_PARTNER)) == "consent_missing"
-    consented = after(asked, act("ConsentAccess", BY_MERCHANT))
+    consented = after(asked, SENT["ConsentAccess"](BY_MERCHANT)(asked, TIMES))
     assert after(consented, act("RequestAccess", BY_PARTNER)).access.status is AccessStatus.REQUESTED
 
 
@@ -358,7 +363,7 @@ def test_an_earlier_consent_does_not_hold_for_the_next_request() -> None:
     revoked = after(granted_job(), act("RevokeAccess", BY_MERCHANT))
     assert after(revoked, act("RequestAccess", BY_PARTNER)) == "consent_missing"
     asked_again = after(revoked, act("AskAccess", BY_PARTNER))
-    assert (asked_again.access.permissions, asked_again.access.expires_at) == ((), None)
+    assert (asked_again.access.requested_at, asked_again.access.expires_at) == (None, None)
     assert after(asked_again, act("RequestAccess", BY_PARTNER)) == "consent_missing"
 
 
@@ -380,6 +385,41 @@ def test_either_side_revokes_and_a_grant_that_comes_later_is_refused(by: Actor) 
     assert after(revoked, act("RevokeAccess", by)) == "wrong_access"
 
 
+def test_a_consent_that_nobody_uses_lapses_after_two_weeks() -> None:
+    consented = along(a_job(), CONSENTED)
+    lapses = NOW + timedelta(days=14)
+    assert timer(consented) == ("end-access", lapses)
+    assert after(consented, ExpireAccess(expires_at=lapses, actor=BY_SYSTEM), lapses - SECOND) == "not_due"
+    lapsed = after(consented, ExpireAccess(expires_at=lapses, actor=BY_SYSTEM), lapses)
+    assert (lapsed.access.status, lapsed.access.requested_at) == (AccessStatus.EXPIRED, None)
+    assert after(lapsed, act("RequestAccess", BY_PARTNER)) == "consent_missing"
+
+
+def test_a_consent_is_to_the_ask_that_the_merchant_saw() -> None:
+    asked = along(a_job(), ASKED)
+    consent = SENT["ConsentAccess"](BY_MERCHANT)(asked, TIMES)
+    taken_back = after(asked, act("RevokeAccess", BY_PARTNER), NOW)
+    more = AskAccess(permissions=tuple(Permission), days=365, proof=StoreProof.META, actor=BY_PARTNER)
+    asked_for_more = after(taken_back, more, NOW + SECOND)
+    assert after(asked_for_more, consent, NOW + SECOND) == "other_ask"
+
+
+def test_who_only_names_a_store_lets_nobody_in() -> None:
+    """Anybody can give somebody else's store as their own."""
+    job = a_job(Status.REPLIED)
+    assert job.details.merchant.store_proof is None
+    assert after(job, AskAccess(permissions=(Permission.THEMES,), days=3, actor=BY_PARTNER)) == "store_unproved"
+
+
+def test_what_an_earlier_release_has_asked_for_is_asked_anew() -> None:
+    asked = a_job(Status.REPLIED).model_copy(update={"access": StoreAccess(status=AccessStatus.ASKED)})
+    proved = ConsentAccess(proof=StoreProof.FILE, actor=BY_MERCHANT)
+    assert after(asked, proved) == "other_ask"
+    consented = asked.model_copy(update={"access": StoreAccess(status=AccessStatus.CONSENTED)})
+    assert after(consented, act("RequestAccess", BY_PARTNER)) == "store_unproved"
+    assert after(consented, act("RefuseAccess", BY_MERCHANT)).access.status is AccessStatus.DENIED
+
+
 @pytest.mark.parametrize(
     "ends",
     [
@@ -387,8 +427,9 @@ def test_either_side_revokes_and_a_grant_that_comes_later_is_refused(by: Actor) 
         act("DeclineJob", BY_MERCHANT),
         act("CloseJob (withdrawn)", BY_SYSTEM),
         act("CloseJob (blocked)", BY_SYSTEM),
+        act("CompleteJob", BY_PARTNER),
     ],
-    ids=["declined", "declined by the merchant", "withdrawn", "blocked"],
+    ids=["declined", "declined by the merchant", "withdrawn", "blocked", "completed"],
 )
 def test_whoever_closes_a_job_takes_the_key_back(ends: Message) -> None:
     assert after(granted_job(), ends).access.status is AccessStatus.REVOKED
@@ -411,8 +452,8 @@ def test_what_the_merchant_did_elsewhere_closes_an_open_job(reason: DeclineReaso
 
 
 def test_a_block_ends_the_conversation_of_a_completed_job_and_leaves_it_completed() -> None:
-    granted = after(granted_job(), act("CompleteJob", BY_PARTNER))
-    blocked = after(granted, act("CloseJob (blocked)", BY_SYSTEM))
+    completed = after(granted_job(), act("CompleteJob", BY_PARTNER))
+    blocked = after(completed, act("CloseJob (blocked)", BY_SYSTEM))
     assert (blocked.status, blocked.access.status) == (Status.COMPLETED, AccessStatus.REVOKED)
     assert after(blocked, act("SendMessage", BY_MERCHANT)) == after(blocked, act("AskAccess", BY_PARTNER)) == "closed"
     assert after(blocked, act("ReviewJob", BY_MERCHANT)).review.rating == 5
@@ -435,7 +476,8 @@ def test_an_answer_to_an_earlier_request_is_none_to_this_one() -> None:
     again = ("RevokeAccess", "AskAccess", "ConsentAccess", "RequestAccess")
     second = first
     for number, name in enumerate(again):
-        second = after(second, act(name, BY_MERCHANT if name == "ConsentAccess" else BY_PARTNER), NOW + number * SECOND)
+        by = BY_MERCHANT if name == "ConsentAccess" else BY_PARTNER
+        second = after(second, SENT[name](by)(second, TIMES), NOW + number * SECOND)
     late = GrantAccess(requested_at=first.access.requested_at, actor=BY_SYSTEM)
     assert after(second, late) == "wrong_access"
     assert second.access.requested_at > first.access.requested_at

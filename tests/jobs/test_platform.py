@@ -4,6 +4,7 @@ The job is the real one, behind its real loop; the platform keeps what it was to
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -34,6 +35,7 @@ from shared.contracts.jobs import (
     RevokeAccess,
     SendMessage,
 )
+from shared.contracts.requests import StoreProof
 from shared.failures import Transient
 from shared.memory import MemoryAggregateStore
 from shared.metrics import Metrics
@@ -43,7 +45,17 @@ from shared.records import REPLAY_HEADER, Received
 from shared.service import Service
 from shared.settings import Settings
 from shared.topics import JOB_COMMANDS, JOB_EVENTS, REPLIES
-from tests.builders import BY_MERCHANT, BY_PARTNER, BY_SYSTEM, JOB_ID, a_command, a_creation, received
+from tests.builders import (
+    BY_MERCHANT,
+    BY_PARTNER,
+    BY_SYSTEM,
+    JOB_ID,
+    MERCHANT_ID,
+    PARTNER_ID,
+    a_command,
+    a_creation,
+    received,
+)
 from tests.fakes import Group, ManualClock, MemoryLog, MemoryPublisher
 from tests.flow.world import Quiet
 from tests.memory_mongo import MemoryDatabase
@@ -68,6 +80,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.inside: dict[UUID, AccessRequest] = {}
+        self.on_behalf: dict[UUID, tuple[dict[str, str], dict[str, str]]] = {}
         self.revoked: set[UUID] = set()
         self.calls: list[tuple[str, UUID]] = []
         self.answers: list[PlatformAnswer | Exception] = []
@@ -77,7 +90,8 @@ class Gate:
         self.calls.append(("request", key))
         answer = self._answer(DENIED if key in self.revoked else GRANTED)
         if answer is GRANTED:
-            self.inside[key] = access
+            self.inside[key] = AccessRequest(access.store_url, access.permissions, access.days)
+            self.on_behalf[key] = (access.asked_by, access.consent)
         await self._happens()
         return answer
 
@@ -115,6 +129,7 @@ class Desk:
         self.log = MemoryLog(self.clock)
         self.gate = Gate()
         self.stopping = asyncio.Event()
+        self.asked_at = self.clock.now()
         self.database = MemoryDatabase(self.clock.now)
         self.calls = Calls(self.database, self.clock)
         self.before_publish: Callable[[Outgoing], Awaitable[None]] | None = None
@@ -132,7 +147,11 @@ class Desk:
     async def say(self, *commands: Message, noted: bool = True) -> None:
         """Commands in the log, judged by the job; with `noted`, what follows is also heard by the platform's group."""
         for command in commands:
-            self.log.append(outgoing(JOB_COMMANDS.name, a_command(command, at=self.clock.now())))
+            if isinstance(command, AskAccess):
+                self.asked_at = self.clock.now()
+            named = {"asked_at": self.asked_at} if isinstance(command, ConsentAccess) else {}
+            said = command.model_copy(update=named)
+            self.log.append(outgoing(JOB_COMMANDS.name, a_command(said, at=self.clock.now())))
         await self.settle(noted=noted)
 
     async def settle(self, *, noted: bool = True) -> None:
@@ -183,7 +202,13 @@ class Desk:
         return [reply.code for reply in replies if type(reply).__name__ == "CommandRejected"]
 
 
-ASK = AskAccess(note="To see your theme.", actor=BY_PARTNER)
+ASK = AskAccess(
+    permissions=WANTED.permissions,
+    days=WANTED.days,
+    note="To see your theme.",
+    proof=StoreProof.FILE,
+    actor=BY_PARTNER,
+)
 CONSENT = ConsentAccess(actor=BY_MERCHANT)
 REQUEST = RequestAccess(permissions=WANTED.permissions, days=WANTED.days, actor=BY_PARTNER)
 REVOKE = RevokeAccess(actor=BY_MERCHANT)
@@ -719,7 +744,13 @@ async def test_the_adapter_says_what_is_wanted_and_who_asks() -> None:
     (request,) = said.asked
     assert (request.method, str(request.url)) == ("PUT", f"http://platform/v1/collaborators/{KEY}")
     assert request.headers["Authorization"] == "Bearer the-token"
-    assert request.content == b'{"store_url":"https://kettle.example","permissions":["themes","products"],"days":30}'
+    assert json.loads(request.content) == {
+        "store_url": "https://kettle.example",
+        "permissions": ["themes", "products"],
+        "days": 30,
+        "asked_by": {},
+        "consent": {},
+    }
 
 
 async def test_without_a_token_none_is_sent() -> None:
@@ -777,3 +808,17 @@ async def test_an_answer_that_never_ends_is_not_waited_for(monkeypatch: pytest.M
 async def test_a_wrong_address_costs_no_request(url: str) -> None:
     with pytest.raises(Transient):
         await HttpPlatform(url, SecretStr("")).request(KEY, WANTED)
+
+
+async def test_the_platform_is_told_who_asks_who_has_consented_and_how_the_store_was_shown(desk: Desk) -> None:
+    await desk.say(*UP_TO_REQUEST)
+    await desk.work()
+    ((asked_by, consent),) = desk.gate.on_behalf.values()
+    assert asked_by == {"partner_id": str(PARTNER_ID), "member_id": str(BY_PARTNER.member_id), "name": BY_PARTNER.name}
+    assert consent == {"merchant_id": str(MERCHANT_ID), "at": desk.asked_at.isoformat(), "proof": "file"}
+
+
+async def test_an_ask_that_ends_before_it_was_requested_is_nothing_to_the_platform(desk: Desk) -> None:
+    await desk.say(ASK, CONSENT, REVOKE)
+    await desk.work()
+    assert desk.gate.calls == []

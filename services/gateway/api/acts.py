@@ -19,7 +19,6 @@ from shared.contracts.jobs import (
     PARTNERS_REASONS,
     AddComment,
     AnswerReview,
-    AskAccess,
     AskReview,
     AssignMember,
     AssignMembers,
@@ -29,10 +28,7 @@ from shared.contracts.jobs import (
     Job,
     MarkInactive,
     OpenJob,
-    Permission,
     ReactivateJob,
-    RequestAccess,
-    RevokeAccess,
     SendMessage,
     UnassignMember,
     UndoAct,
@@ -74,15 +70,6 @@ class DeclineBody(Body):
 
 class Assignees(Body):
     member_ids: Annotated[list[UUID], Field(max_length=100)]
-
-
-class NoteBody(Body):
-    note: GivenNote = ""
-
-
-class AccessBody(Body):
-    permissions: Annotated[list[Permission], Field(min_length=1, max_length=20)]
-    days: Annotated[int, Field(ge=1, le=365)] = 30
 
 
 def acts_api(  # noqa: C901 - a list of routes
@@ -184,22 +171,6 @@ def acts_api(  # noqa: C901 - a list of routes
     async def answer_review(job_id: UUID, body: Words, member: Member, origin: OriginHeader) -> Any:
         """Answer the review, once."""
         return await desk.ask(member, job_id, AnswerReview(text=body.text, actor=member.actor()), origin)
-
-    @router.post("/store-access/ask", response_model=JobView)
-    async def ask_access(job_id: UUID, body: NoteBody, member: Member, origin: OriginHeader) -> Any:
-        """Ask the merchant whether you may request access to the store."""
-        return await desk.ask(member, job_id, AskAccess(note=body.note, actor=member.actor()), origin)
-
-    @router.post("/store-access/request", response_model=JobView)
-    async def request_access(job_id: UUID, body: AccessBody, member: Member, origin: OriginHeader) -> Any:
-        """Request access with named permissions. Only with the merchant's consent: else 409 `consent_missing`."""
-        command = RequestAccess(permissions=tuple(body.permissions), days=body.days, actor=member.actor())
-        return await desk.ask(member, job_id, command, origin)
-
-    @router.post("/store-access/revoke", response_model=JobView)
-    async def revoke_access(job_id: UUID, member: Member, origin: OriginHeader) -> Any:
-        """Give the access back, or ask for it no more."""
-        return await desk.ask(member, job_id, RevokeAccess(actor=member.actor()), origin)
 
     return router
 

@@ -22,6 +22,8 @@ from services.gateway.api.operators_queue import operators_queue_api
 from services.gateway.api.partner import partner_api
 from services.gateway.api.reports import Filing, reports_api
 from services.gateway.api.sessions import sessions_api
+from services.gateway.api.store_access import store_access_api
+from services.gateway.api.stores import stores_api
 from services.gateway.api.team import team_api
 from services.gateway.attachments import Attachments
 from services.gateway.choices import Choices
@@ -36,6 +38,7 @@ from services.gateway.read.inbox import Inbox
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
+from services.gateway.stores.proofs import StoreProofs
 from services.gateway.unsubscribe import unsubscribe_pages
 from shared.clock import Clock
 from shared.commands import Commander
@@ -55,6 +58,7 @@ class Parts:
     inbox: Inbox
     marks: ReadMarks
     attachments: Attachments
+    proofs: StoreProofs
     slugs: Slugs
     security: SecurityLog
     choices: Choices
@@ -81,11 +85,13 @@ def dashboard(parts: Parts) -> FastAPI:
         team_api(commander, reading, limits, parts.choices, signed_in),
         jobs_api(reading, parts.inbox, parts.marks, signed_in),
         acts_api(partner_desk, parts.attachments, signed_in, parts.settings.undo_seconds),
+        store_access_api(partner_desk, parts.proofs, signed_in),
         leads_api(commander, reading, limits, signed_in),
         explanations_api(reading, signed_in),
         attachments_api(parts.attachments, reading, signed_in),
         merchant_api(commander, reading, parts.inbox, merchant_desk, limits, signed_in),
-        merchant_acts_api(merchant_desk, reading, parts.attachments, signed_in),
+        merchant_acts_api(merchant_desk, reading, parts.attachments, parts.proofs, signed_in),
+        stores_api(parts.proofs, limits, signed_in),
         reports_api(Filing(commander, limits, parts.security), partner_desk, merchant_desk, reading, signed_in),
         operators_api(operators_desk, queue, reading, signed_in),
         operators_queue_api(operators_desk, queue, reading, signed_in),

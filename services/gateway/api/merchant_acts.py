@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from services.gateway.accounts import Merchant
 from services.gateway.api.acts import DeclineBody, MessageBody
@@ -16,6 +16,7 @@ from services.gateway.api.views import MerchantJobView
 from services.gateway.attachments import Attachments
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
+from services.gateway.stores.proofs import StoreProofs
 from shared.contracts.base import ActorKind
 from shared.contracts.jobs import (
     ConsentAccess,
@@ -30,12 +31,20 @@ from shared.contracts.jobs import (
 from shared.doors import Body, GivenText
 
 
+class ConsentBody(Body):
+    """`asked_at` is the access's: which ask you agree to."""
+
+    asked_at: AwareDatetime
+
+
 class ReviewBody(Body):
     rating: Annotated[int, Field(ge=1, le=5)]
     text: GivenText
 
 
-def merchant_acts_api(desk: MerchantDesk, reading: Reading, attachments: Attachments, signed_in: SignedIn) -> APIRouter:
+def merchant_acts_api(
+    desk: MerchantDesk, reading: Reading, attachments: Attachments, proofs: StoreProofs, signed_in: SignedIn
+) -> APIRouter:
     router = APIRouter(prefix="/api/v1/merchant/jobs/{job_id}", tags=["merchant"], responses=ASKED)
     Asker = Annotated[Merchant, Depends(signed_in.merchant)]  # noqa: N806 - a type
 
@@ -74,9 +83,14 @@ def merchant_acts_api(desk: MerchantDesk, reading: Reading, attachments: Attachm
         return tag(await desk.ask(merchant, job_id, command, origin))
 
     @router.post("/store-access/consent", response_model=MerchantJobView)
-    async def consent(job_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:
-        """Agree that the partner may request access to your store."""
-        return await desk.ask(merchant, job_id, ConsentAccess(actor=merchant.actor()), origin)
+    async def consent(job_id: UUID, body: ConsentBody, merchant: Asker, origin: OriginHeader) -> Any:
+        """Agree that the partner may request what it asks for, and nothing else. It lapses after 14 days, and when the
+        work ends. 409 `other_ask` when something else is asked for since.
+        """
+        job = await desk.job(merchant, job_id)
+        shown = await proofs.of(merchant.merchant_id, job.details.merchant.store_url)
+        command = ConsentAccess(asked_at=body.asked_at, proof=shown.way if shown else None, actor=merchant.actor())
+        return await desk.ask(merchant, job_id, command, origin)
 
     @router.post("/store-access/refuse", response_model=MerchantJobView)
     async def refuse(job_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:
