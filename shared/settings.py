@@ -71,6 +71,13 @@ class Settings(BaseSettings):
     """So long after each wave it is looked whether enough answers are still likely; declines are looked at at once."""
     matching_weights: str = ""
     """A file of weights for matching; empty for the standard ones. `jobwire match evaluate` compares two files."""
+    new_organisations: str = Field("probation", pattern="^(open|probation|approval)$")
+    """What somebody's new organisation may: `open`, all that others may; `probation`, few jobs and no leads until it is
+    vouched for; `approval`, nothing until it is.
+    """
+    probation_open_jobs: int = Field(3, ge=0)
+    """How many open jobs matching leaves with an organisation on probation, at most."""
+    probation_jobs_per_week: int = Field(5, ge=0)
     ops_tokens: SecretStr = SecretStr("")
     """Those who run Jobwire, each by a bearer token of their own: `name:token,name:token`. Without any, what is theirs
     cannot be asked for.
@@ -111,6 +118,8 @@ class Settings(BaseSettings):
     """Sites that may show the forms in a frame, separated by blanks, as in `frame-ancestors`."""
 
     mail_from: str = "Jobwire <jobs@jobwire.example>"
+    contact: str = "help@jobwire.example"
+    """Whom to write to who has questions about a decision of those who run Jobwire."""
     mail_news_days: float = Field(5.0, gt=0)
     """What happened longer ago mails nobody, whoever reads it again and why: a long weekend, and a day."""
     mail_workers: int = Field(8, ge=1, le=64)

@@ -116,9 +116,14 @@ def a_partner(name: str = "Studio Hoshi", **fields: Any) -> Partner:
     }
     given = {key: fields.pop(key) for key in list(fields) if key in Profile.model_fields}
     preferences = {key: fields.pop(key) for key in list(fields) if key in Preferences.model_fields}
+    ours = name == "Studio Hoshi"
+    domain = "hoshi.example" if ours else f"{derived_id('domain', name).hex[:12]}.example"
     own = {
-        "partner_id": PARTNER_ID if name == "Studio Hoshi" else derived_id("partner", name),
-        "members": (a_member("Aiko"), a_member("Ken", Role.MEMBER, locale=Locale.EN)),
+        "partner_id": PARTNER_ID if ours else derived_id("partner", name),
+        "members": (
+            a_member("Aiko", email=f"aiko@{domain}"),
+            a_member("Ken", Role.MEMBER, locale=Locale.EN, email=f"ken@{domain}"),
+        ),
         "version": 1,
     }
     return Partner(profile=Profile(**{**profile, **given}), preferences=Preferences(**preferences), **{**own, **fields})

@@ -85,6 +85,10 @@ _REASONS: Mapping[Why, str] = {
         "You were about as good: you came to %(score)s, those who were asked to at least %(bar)s. "
         "The lot fell on others."
     ),
+    Why.SAME_PEOPLE: N_(
+        "Somebody in your team is in the team of another organisation that was asked too. A request never goes to two "
+        "organisations with a member in common."
+    ),
 }
 
 

@@ -105,7 +105,7 @@ def _wave(index: Index, weights: Weights, event: Any, replied: dict[UUID, bool])
     out = index.excluded(pool, details.merchant.merchant_id, tried)
     count = len(fact.selections)
     asking = Asking(details, index, pool, weights)
-    ids, probability, chance = asking.probabilities(out, count, seed_of(match.request_id, len(tried)))
+    ids, probability, chance = asking.probabilities(out, count, seed_of(match.request_id, len(tried)), tried)
     wanted = {UUID(bytes=one): (float(q), float(m)) for one, q, m in zip(ids, probability, chance, strict=True)}
     logged = {one.partner_id: one.probability for one in fact.selections}
     ips = dr = weight = 0.0

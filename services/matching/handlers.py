@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.matching.index import Index
+from services.matching.index import Few, Index
 from shared.commands import Order, Reaction
 from shared.consumer import Handler
 from shared.contracts.base import SYSTEM, Event, Message
@@ -97,6 +97,11 @@ def keeps_partners(index: Index, metrics: Metrics) -> Handler:
         metrics.market.set(index.size)
 
     return on_partners
+
+
+def few_jobs(settings: Settings) -> Few:
+    """What this deployment sends to an organisation on probation."""
+    return Few(settings.probation_open_jobs, settings.probation_jobs_per_week)
 
 
 def _limits(settings: Settings) -> dict[str, Any]:

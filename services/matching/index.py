@@ -12,7 +12,7 @@ read the topics in another order chooses the same partners.
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from zlib import crc32
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from services.matching import learning
 from services.matching.seen import SeenPartner
 from services.matching.texts import DIMENSIONS, direction, on_grid
-from shared.contracts.base import Locale
+from shared.contracts.base import Locale, mailbox_key
 from shared.contracts.matching import Evidence, StandingChanged
 from shared.contracts.partners import Offer, Partner, Preferences
 from shared.contracts.requests import RequestDetails
@@ -31,6 +31,7 @@ Array = NDArray[Any]
 
 OFFERED, PUBLISHED, AVAILABLE, VISIBLE, DROPSHIPS, PRESENT, HAS_ROOM = (1 << bit for bit in range(7))
 SPEAKS = {locale: 1 << bit for bit, locale in enumerate(Locale, start=7)}
+TAKES_LEADS = 1 << (7 + len(SPEAKS))
 """What must be true of a partner, one bit each: who is eligible has all that a request needs (`needed`)."""
 
 TIME, QUALITY, ANSWERS, CRAFT = range(4)
@@ -75,6 +76,7 @@ _LISTED = np.uint32(OFFERED | PUBLISHED | VISIBLE)
 def needed(details: RequestDetails) -> int:
     """The bits that a partner must have for this request."""
     bits = OFFERED | PUBLISHED | AVAILABLE | PRESENT | (DROPSHIPS if details.dropshipping else 0)
+    bits |= TAKES_LEADS if details.kind.is_prospects else 0
     if details.kind.names_a_partner:
         return bits  # whoever asks by name has found the profile and read its languages; who is full can say no
     return bits | VISIBLE | HAS_ROOM | SPEAKS[details.locale]
@@ -85,6 +87,13 @@ def answers_value(in_time: Any, expired: Any) -> Any:
     not, and counts twice.
     """
     return (PRIOR_ANSWERED * PRIOR_ANSWERS + in_time) / (PRIOR_ANSWERS + in_time + 2 * expired)
+
+
+class Few(NamedTuple):
+    """The most that an organisation on probation is sent, whatever it wants."""
+
+    open_jobs: int = 3
+    jobs_per_week: int = 5
 
 
 class Columns:
@@ -298,10 +307,13 @@ class Slice:
 class Index:
     """What selection looks at. Newer replaces older; a partner without a standing is a newcomer."""
 
-    def __init__(self) -> None:
+    def __init__(self, few: Few = Few()) -> None:  # noqa: B008 - it cannot change
+        self._few = few
         self._numbers: dict[bytes, int] = {}
         self._ids: list[bytes] = []
         self._services: list[tuple[str, ...]] = []
+        self._people: list[tuple[int, ...]] = []
+        self._teams: list[int] = []
         self._blocked: dict[UUID, set[int]] = {}
         self._blocking: dict[int, tuple[UUID, ...]] = {}
         self._currencies: dict[str, int] = {}
@@ -318,7 +330,8 @@ class Index:
         of.flags[number] = _flags(partner)
         of.main[number] = SPEAKS[profile.main_language] >> 7
         of.services[number] = len(profile.services)
-        self._limit(number, preferences)
+        self._limit(number, preferences, few_jobs=partner.rights.few_jobs)
+        self._join(number, tuple([member.email for member in partner.members if member.joined]))
         self._block(number, partner.blocked_by)
         rows = [self._offered(number, offer) for offer in profile.services]
         if len(self._services[number]) > len(rows):
@@ -375,6 +388,15 @@ class Index:
         rows = (of.row_of(number) for number in (*numbers, *self._blocked.get(merchant_id, ())))
         return [row for row in rows if row is not None]
 
+    def people(self, of: Slice, rows: Array) -> list[tuple[int, ...]]:
+        """Who has joined the teams of these rows' partners: numbers that are equal for one mailbox, in this process."""
+        return [self._people[number] for number in of.columns.number[rows].tolist()]
+
+    def people_of(self, partner_ids: Collection[UUID]) -> set[int]:
+        """The same of these partners together."""
+        numbers = (self._numbers[one.bytes] for one in partner_ids if one.bytes in self._numbers)
+        return {person for number in numbers for person in self._people[number]}
+
     def currency(self, name: str) -> int | None:
         return self._currencies.get(name)
 
@@ -394,6 +416,8 @@ class Index:
             number = self._numbers[key] = self.partners.add()
             self._ids.append(key)
             self._services.append(())
+            self._people.append(())
+            self._teams.append(hash(()))
             of = self.partners
             of.version[number] = of.standing[number] = -1
             of.open_limit[number] = of.week_limit[number] = NEVER
@@ -457,14 +481,23 @@ class Index:
                 c.text[row] = mark
                 c.table[row, TEXT:] = about
 
-    def _limit(self, number: int, preferences: Preferences) -> None:
+    def _limit(self, number: int, preferences: Preferences, *, few_jobs: bool) -> None:
         of, away = self.partners, preferences.away
         of.away_first[number] = away.first_day.toordinal() if away else NEVER
         of.away_last[number] = away.last_day.toordinal() if away else 0
-        of.open_limit[number] = NEVER if preferences.open_jobs is None else preferences.open_jobs
-        week = preferences.jobs_per_week
+        open_jobs, week = preferences.open_jobs, preferences.jobs_per_week
+        if few_jobs:
+            open_jobs, week = _least(open_jobs, self._few.open_jobs), _least(week, self._few.jobs_per_week)
+        of.open_limit[number] = NEVER if open_jobs is None else open_jobs
         of.capacity[number] = JOBS_A_WEEK if week is None else max(week, LEAST_WANTED)
         of.week_limit[number] = NEVER if week is None else week
+
+    def _join(self, number: int, team: tuple[str, ...]) -> None:
+        """Most changes leave the team as it was: the mark tells."""
+        mark = hash(team)
+        if mark != self._teams[number]:
+            self._teams[number] = mark
+            self._people[number] = tuple({hash(mailbox_key(email)) for email in team})
 
     def _block(self, number: int, merchants: tuple[UUID, ...]) -> None:
         before = self._blocking.get(number, ())
@@ -503,12 +536,17 @@ def _shrunk(accepted: Array, against: Array, towards: tuple[Any, Any], strength:
 
 
 def _flags(partner: Partner | SeenPartner) -> int:
-    profile, preferences = partner.profile, partner.preferences
-    bits = PUBLISHED * profile.published | AVAILABLE * preferences.available
+    profile, preferences, rights = partner.profile, partner.preferences, partner.rights
+    bits = PUBLISHED * (profile.published and rights.listed) | AVAILABLE * (preferences.available and rights.jobs)
+    bits |= TAKES_LEADS * rights.leads
     bits |= VISIBLE * preferences.visible | DROPSHIPS * preferences.dropshippers
     for language in profile.languages:
         bits |= _SPOKEN.get(language, 0)
     return bits
+
+
+def _least(wanted: int | None, most: int) -> int:
+    return most if wanted is None else min(wanted, most)
 
 
 def _faded(of: Columns, numbers: Array, day: int) -> Array:

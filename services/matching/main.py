@@ -1,6 +1,6 @@
 """The wiring of matching."""
 
-from services.matching.handlers import keeps_partners, next_wave, on_jobs, on_requests
+from services.matching.handlers import few_jobs, keeps_partners, next_wave, on_jobs, on_requests
 from services.matching.index import Index
 from services.matching.keeping import KeepsStandings
 from services.matching.match import decide_with, evolve, timer
@@ -34,7 +34,7 @@ def the_match(choose: Choose, weights: str) -> Aggregate[Match]:
 def build(service: Service) -> None:
     settings = service.settings
     weights = weights_in(settings.matching_weights)
-    index = Index()
+    index = Index(few_jobs(settings))
     # Both are read to their end before the door opens, so that a fresh replica does not select from half a market.
     service.hears("matching.partners", [SEEN_PARTNERS], keeps_partners(index, service.metrics), everyone=True)
     outcomes = MongoOutcomes(service.database)

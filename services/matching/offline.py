@@ -15,8 +15,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from services.matching.handlers import next_wave, on_jobs, on_requests
-from services.matching.index import Index
+from services.matching.handlers import few_jobs, next_wave, on_jobs, on_requests
+from services.matching.index import Few, Index
 from services.matching.main import the_match
 from services.matching.match import timer
 from services.matching.outcomes import MemoryOutcomes
@@ -66,8 +66,8 @@ class Raw:
 class Learner:
     """What is known after some records, as the service would know it: the index, and what feeds it."""
 
-    def __init__(self, weights: Weights) -> None:
-        self.index = Index()
+    def __init__(self, weights: Weights, few: Few = Few()) -> None:  # noqa: B008 - it cannot change
+        self.index = Index(few)
         self._standings = Standings(MemoryOutcomes(), self, self.index.heard, weights.answers)
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
@@ -100,7 +100,7 @@ class Matcher:
         confirmed_only: bool = False,
     ) -> None:
         settings, weights = settings or Settings(), weights or Weights()
-        self._learner = Learner(weights)
+        self._learner = Learner(weights, few_jobs(settings))
         self.index = self._learner.index
         self.matches: dict[UUID, Match] = {}
         self._tell = next_wave(settings)

@@ -5,18 +5,24 @@ thousand changes a second would leave little time for matching.
 from dataclasses import replace
 from uuid import UUID
 
-from shared.contracts.base import Message, Snapshot
+from shared.contracts.base import Contract, Message
 from shared.contracts.codec import Codec
-from shared.contracts.partners import Preferences, Profile
+from shared.contracts.partners import Admitted, Preferences, Profile
 from shared.topics import PARTNERS
 
 
-class SeenPartner(Snapshot):
-    """As `shared.contracts.partners.Partner`, without the team."""
+class SeenMember(Contract):
+    email: str
+    joined: bool = True
+
+
+class SeenPartner(Admitted):
+    """As `shared.contracts.partners.Partner`; of the team no more than whose mailboxes are in it."""
 
     partner_id: UUID
     profile: Profile
     preferences: Preferences
+    members: tuple[SeenMember, ...] = ()
     blocked_by: tuple[UUID, ...] = ()
 
 

@@ -102,13 +102,28 @@ def select(  # noqa: PLR0913 - what a selection is of, and when
     if details.kind.names_a_partner:
         return asked.named(out)
     seed = seed_of(request_id, len(tried))
-    rows, eligible = asked.best(out, count, seed)
-    return asked.drawn(rows, count, eligible, seed) if eligible else Choice()
+    near = asked.best(out, count, seed, tried)
+    return asked.drawn(near, count, seed) if near.free else Choice()
 
 
 def seed_of(request_id: UUID, tried: int) -> bytes:
     """What decides the lots and draws of a wave."""
     return blake2b(request_id.bytes + tried.to_bytes(4, "big"), digest_size=16).digest()
+
+
+class Near(NamedTuple):
+    """The rows that are looked at closely, the best first. `shared`: who has somebody in the team who is in that of one
+    before it, or of one that has been asked, and cannot be chosen. `eligible` counts the whole slice.
+    """
+
+    rows: Array
+    shared: Array
+    eligible: int
+
+    @property
+    def free(self) -> int:
+        """How many of them can be chosen."""
+        return len(self.rows) - int(np.count_nonzero(self.shared))
 
 
 class Asking:
@@ -145,16 +160,29 @@ class Asking:
         score -= fails * _OUT  # a masked copy takes ten times as long: it stumbles over each row that differs
         return score, size - int(np.count_nonzero(fails))
 
-    def best(self, out: Sequence[int], count: int, seed: bytes) -> tuple[Array, int]:
-        """The rows that are looked at closely, the best first; and how many are eligible."""
+    def best(self, out: Sequence[int], count: int, seed: bytes, tried: Collection[UUID] = ()) -> Near:
+        """Who comes near. However many organisations somebody has, the others come no less near."""
         scores, eligible = self.scores(out)
-        return _best(scores, min(max(SHORTLIST, 2 * count), eligible), self._pool.columns.lot, seed), eligible
+        wanted = looked = min(max(SHORTLIST, 2 * count), eligible)
+        while True:
+            rows = _best(scores, looked, self._pool.columns.lot, seed)
+            near = Near(rows, self._sharing(rows, tried), eligible)
+            if near.free >= wanted or looked == eligible:
+                break
+            looked = min(2 * looked, eligible)
+        if near.free == len(rows):
+            return near
+        nth = np.cumsum(~near.shared)
+        kept = np.where(near.shared, np.arange(len(rows)) < NEAREST + count, nth <= wanted)
+        return Near(rows[kept], near.shared[kept], eligible)
 
-    def probabilities(self, out: Sequence[int], count: int, seed: bytes) -> tuple[list[bytes], Array, Array]:
+    def probabilities(
+        self, out: Sequence[int], count: int, seed: bytes, tried: Collection[UUID] = ()
+    ) -> tuple[list[bytes], Array, Array]:
         """Of everybody who came near: the partner, the probability to be chosen, and the predicted chance."""
-        rows, _ = self.best(out, count, seed)
-        draws = self._draws(rows, self.values(rows), count, seed)
-        return self._index.ids(self._pool, rows), draws.probability, draws.values[_CHANCE]
+        near = self.best(out, count, seed, tried)
+        draws = self._draws(near, self.values(near.rows), count, seed)
+        return self._index.ids(self._pool, near.rows), draws.probability, draws.values[_CHANCE]
 
     def named(self, out: Sequence[int]) -> Choice:
         """The one partner that was asked by name, if it may be."""
@@ -163,11 +191,12 @@ class Asking:
         bits = needed(self._details)
         if row is None or row in out or int(self._pool.columns.flags[row]) & bits != bits:
             return Choice()
-        return self.drawn(np.array([row]), 1, 1, seed=None)
+        return self.drawn(Near(np.array([row]), np.zeros(1, bool), 1), 1, seed=None)
 
-    def drawn(self, rows: Array, count: int, eligible: int, seed: bytes | None) -> Choice:
+    def drawn(self, close: Near, count: int, seed: bytes | None) -> Choice:
         """The selection among these rows, which stand in a fixed order. Without a seed there is no luck."""
-        drawn = self._draws(rows, self.values(rows), count, seed)
+        rows = close.rows
+        drawn = self._draws(close, self.values(rows), count, seed)
         picked = drawn.taken[drawn.draw].tolist()
         left = [place for place in range(min(len(rows), NEAREST + count)) if place not in picked][:NEAREST]
         near = np.array([*picked, *left])
@@ -183,16 +212,19 @@ class Asking:
             reply_seconds=np.round(self._pool.reply_seconds(rows[picked])).tolist(),
         )
         good = drawn.score[near] >= drawn.score[picked].min()
-        why = [_why(*one) for one in zip(drawn.crowded[near].tolist(), good.tolist(), strict=True)][len(picked) :]
-        return Choice(told.selections(len(picked)), told.passed_over(len(picked), why), eligible)
+        reasons = close.shared[near].tolist(), drawn.crowded[near].tolist(), good.tolist()
+        why = [_why(*one) for one in zip(*reasons, strict=True)][len(picked) :]
+        return Choice(told.selections(len(picked)), told.passed_over(len(picked), why), close.eligible)
 
-    def _draws(self, rows: Array, values: Array, count: int, seed: bytes | None) -> "_Draws":
+    def _draws(self, near: Near, values: Array, count: int, seed: bytes | None) -> "_Draws":
+        rows, count = near.rows, min(count, near.free)
         parts = np.array(list(self._parts.values()))
         points = np.round(100 * values * parts[:, None], 2)
         score = points.sum(axis=0)
-        luck, draws = self._luck(rows, values[_CHANCE], count, seed)
+        luck, draws = self._luck(rows, values[_CHANCE], seed if near.free > count else None)
         crowded = self._has_its_share(rows)
-        taken = np.argsort(1000.0 * crowded - score - luck, axis=1, kind="stable")[:, :count]
+        last = 1000.0 * crowded + 10_000.0 * near.shared
+        taken = np.argsort(last - score - luck, axis=1, kind="stable")[:, :count]
         draw = int.from_bytes(seed[8:], "big") % draws if seed else 0
         probability = np.bincount(taken.ravel(), minlength=len(rows)) / draws
         return _Draws(parts, values, points, score, luck, crowded, taken, draw, probability)
@@ -212,9 +244,9 @@ class Asking:
         values[8] = 1.0 / (1.0 + c.load[rows] / self._one_share())
         return values
 
-    def _luck(self, rows: Array, chance: Array, count: int, seed: bytes | None) -> tuple[Array, int]:
+    def _luck(self, rows: Array, chance: Array, seed: bytes | None) -> tuple[Array, int]:
         """How far each draw strays for each row, in points: (draws, rows); and how many draws there are."""
-        if seed is None or len(rows) <= count:
+        if seed is None:
             return np.zeros((1, len(rows))), 1
         spread = np.sqrt(chance * (1 - chance) / (self._pool.certainty(rows, self._sort) + 3.0))
         reach = 100 * self._weights.chance * self._weights.exploration * np.maximum(spread, LEAST_SPREAD)
@@ -224,6 +256,18 @@ class Asking:
         """Who has been sent so much more than its share that others come first."""
         much = self._pool.columns.load[rows] > self._weights.most_share * self._one_share()
         return much & (self._pool.exposures(rows) > FEW_OFFERS) if much.any() else much
+
+    def _sharing(self, rows: Array, tried: Collection[UUID]) -> Array:
+        """Who shares a member with one that stands before it, or with one that has been asked."""
+        people = self._index.people(self._pool, rows)
+        met = self._index.people_of(tried)
+        shared = np.zeros(len(rows), bool)
+        for place, theirs in enumerate(people):
+            if met.isdisjoint(theirs):
+                met.update(theirs)
+            else:
+                shared[place] = True
+        return shared
 
     def _row_weights(self) -> Array:
         """What the columns of the slice's table are multiplied with, on the grids that keep the sum exact."""
@@ -361,7 +405,9 @@ def _noise(seed: bytes, draws: int, width: int) -> Array:
     return _LUCK[start : start + draws * width].reshape(draws, width)
 
 
-def _why(full: bool, good_enough: bool) -> Why:  # noqa: FBT001 - two sides of one answer
+def _why(shared: bool, full: bool, good_enough: bool) -> Why:  # noqa: FBT001 - sides of one answer
+    if shared:
+        return Why.SAME_PEOPLE
     if full:
         return Why.SHARE
     return Why.DRAW if good_enough else Why.SCORE

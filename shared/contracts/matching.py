@@ -51,12 +51,13 @@ class Selection(Contract):
 
 class Why(StrEnum):
     """Why somebody who could have been chosen was not: others scored higher, its share of requests was used up, or the
-    draw was for somebody about as good.
+    draw was for somebody about as good, or somebody is in its team and in that of one who is asked.
     """
 
     SCORE = "score"
     SHARE = "share"
     DRAW = "draw"
+    SAME_PEOPLE = "same_people"
 
 
 class PassedOver(Contract):
