@@ -17,6 +17,7 @@ from services.jobs.table import CLOSED, TABLE, UNANSWERED, Move, refusal
 from services.jobs.undo import UndoCommand, decide_act, decide_undo, done
 from shared.contracts.base import ActorKind, Message
 from shared.contracts.jobs import (
+    CLOSED_BY,
     AccessChanged,
     Act,
     ActDelayed,
@@ -38,6 +39,7 @@ from shared.contracts.jobs import (
     JobCompleted,
     JobCreated,
     JobDeclined,
+    JobEnded,
     JobExpired,
     JobFact,
     JobMarkedInactive,
@@ -143,20 +145,24 @@ def _send(job: Job, command: SendMessage) -> Decision:
 
 
 def _close(job: Job, command: CloseJob) -> Decision:
-    """The merchant withdrew the request or blocked the partner, or the marketplace stopped the request. Blocking also
-    closes what is over, and stopping what is completed: its two sides could go on.
+    """What happened elsewhere ends the job. Blocking and a suspension also close what is over, and stopping what is
+    completed: its two sides could go on.
     """
+    by = CLOSED_BY.get(command.reason)
+    if by is None:
+        return Rejection("wrong_reason", "This reason is for a side of the job to give.")
     refused = refusal(job, Move.DECLINE)
-    stops = command.reason is DeclineReason.STOPPED
-    by = ActorKind.OPERATOR if stops else ActorKind.MERCHANT
     declined = JobDeclined(decline=Decline(by=by, reason=command.reason), actor=command.actor)
     facts: list[Message] = [] if refused else [declined]
-    if command.reason is DeclineReason.BLOCKED:
-        facts += [] if job.blocked else [JobBlocked(actor=command.actor)]
-    elif stops and job.status not in CLOSED:
-        facts += [] if job.stopped_at else [JobStopped(actor=command.actor)]
-    elif refused:
-        return refused
+    match command.reason:
+        case DeclineReason.BLOCKED:
+            facts += [] if job.blocked else [JobBlocked(actor=command.actor)]
+        case DeclineReason.SUSPENDED:
+            facts += [] if job.suspended else [JobEnded(actor=command.actor)]
+        case DeclineReason.STOPPED if job.status not in CLOSED:
+            facts += [] if job.stopped_at else [JobStopped(actor=command.actor)]
+        case _ if refused:
+            return refused
     return [*facts, *access_ended(job, command.actor)]
 
 
@@ -258,6 +264,8 @@ def _changes(job: Job, fact: JobFact, at: datetime) -> dict[str, object]:
             return {"blocked": True, "pending": None}
         case JobStopped():
             return {"stopped_at": at, "pending": None}
+        case JobEnded():
+            return {"suspended": True, "pending": None}
         case JobCreated():
             return {}
         case _:

@@ -97,6 +97,8 @@ def forbidden(job: Job, command: Message) -> Rejection | None:
         return Rejection("closed", "The merchant has ended this conversation.")
     if job.stopped_at and isinstance(command, (*CONVERSATION, ReviewJob)):
         return Rejection("stopped", "Jobwire has stopped this request; nobody can write here any more.")
+    if job.suspended and isinstance(command, CONVERSATION):
+        return Rejection("closed", "This conversation is over: the partner no longer takes part.")
     return None
 
 

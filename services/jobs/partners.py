@@ -1,5 +1,5 @@
-"""What a job follows of its partner: whoever leaves the team loses its jobs, and a merchant's block closes every job
-between the two.
+"""What a job follows of its partner: whoever leaves the team loses its jobs, a merchant's block closes every job
+between the two, and a suspension closes all that the partner has.
 
 Both sides of each pair are watched. A change of the partner is remembered first and then looked for in the jobs; a job
 that is new or newly assigned is in the database first and then held against what is remembered. Reads and writes are at
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from services.jobs.table import CLOSED
 from shared.commands import Order, ordered
 from shared.contracts.base import SYSTEM, Event
 from shared.contracts.jobs import CloseJob, DeclineReason, Job, JobCreated, MembersAssigned, UnassignMember
@@ -24,6 +25,7 @@ from shared.publisher import Outgoing, Publisher
 from shared.records import Received
 from shared.topics import JOB_COMMANDS
 
+_OVER = [status.value for status in CLOSED]
 COLLECTION, LEAVERS = "partners", "partner_leavers"
 
 
@@ -58,16 +60,30 @@ class PartnerWatch:
         orders: list[Outgoing] = []
         for received in changed:
             orders += _ordered(
-                received, [*await self._blocked(received.record), *await self._gone(received.record, known)]
+                received,
+                [
+                    *await self._suspended(received.record, known),
+                    *await self._blocked(received.record),
+                    *await self._gone(received.record, known),
+                ],
             )
         return orders
+
+    async def _suspended(self, event: Event[PartnerChanged, Partner], known: dict[UUID, Document]) -> list[Order]:
+        """As the snapshot has it, not the fact: of a compacted log the last record of a partner is what is left. One
+        that is read again after the partner was restored closes nothing.
+        """
+        if event.snapshot.suspended is None or not known[event.subject].get("suspended", False):
+            return []
+        theirs = {"partner_id": event.subject, "state.suspended": {"$ne": True}, "state.status": {"$nin": _OVER}}
+        return [_closed(job["_id"], DeclineReason.SUSPENDED) async for job in self._jobs.find(theirs, {"_id": 1})]
 
     async def _blocked(self, event: Event[PartnerChanged, Partner]) -> list[Order]:
         blocked = _blocking(event.fact)
         if not blocked:
             return []
         between = {"partner_id": event.subject, "merchant_id": {"$in": blocked}}
-        return [_closed(job["_id"]) async for job in self._jobs.find(between, {"_id": 1})]
+        return [_closed(job["_id"], DeclineReason.BLOCKED) async for job in self._jobs.find(between, {"_id": 1})]
 
     async def _gone(self, event: Event[PartnerChanged, Partner], known: dict[UUID, Document]) -> list[Order]:
         removed = event.fact.removed
@@ -88,8 +104,10 @@ class PartnerWatch:
             partner = known.get(job.partner_id)
             if isinstance(fact, MembersAssigned):
                 orders += _ordered(received, _assigned_in_vain(job, fact, leavers, partner))
+            elif partner is not None and partner.get("suspended", False):
+                orders += _ordered(received, [_closed(job.job_id, DeclineReason.SUSPENDED)])
             elif partner is not None and await self._has_blocked(job, partner["blocked_by"]):
-                orders += _ordered(received, [_closed(job.job_id)])
+                orders += _ordered(received, [_closed(job.job_id, DeclineReason.BLOCKED)])
         return orders
 
     async def _has_blocked(self, job: Job, blocked_by: Sequence[UUID]) -> bool:
@@ -140,8 +158,8 @@ def _is_back(partner: Document | None, member_id: UUID, left_version: int) -> bo
     return partner is not None and partner["version"] > left_version and member_id in partner["members"]
 
 
-def _closed(job_id: UUID) -> Order:
-    return Order(job_id, CloseJob(reason=DeclineReason.BLOCKED, actor=SYSTEM))
+def _closed(job_id: UUID, reason: DeclineReason) -> Order:
+    return Order(job_id, CloseJob(reason=reason, actor=SYSTEM))
 
 
 def _unassigned(job_id: UUID, member_id: UUID, left_version: int) -> Order:
@@ -167,5 +185,6 @@ def _remembered(partner: Partner) -> Any:
     fields = {
         "blocked_by": list(partner.blocked_by),
         "members": [member.member_id for member in partner.members if member.joined],
+        "suspended": partner.suspended is not None,
     }
     return replace_if_newer(partner.partner_id, partner.version, fields)

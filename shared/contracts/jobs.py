@@ -1,7 +1,9 @@
 """What jobs says: everything that happens to one request at one partner."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, get_args
 from uuid import UUID
 
@@ -35,11 +37,19 @@ class DeclineReason(StrEnum):
     WITHDRAWN = "withdrawn"
     BLOCKED = "blocked"
     STOPPED = "stopped"
+    SUSPENDED = "suspended"
 
 
-NOBODY_GIVES = frozenset({DeclineReason.WITHDRAWN, DeclineReason.BLOCKED, DeclineReason.STOPPED})
-"""What the merchant or the marketplace did elsewhere."""
-PARTNERS_REASONS = frozenset(DeclineReason) - NOBODY_GIVES
+CLOSED_BY: Mapping[DeclineReason, ActorKind] = MappingProxyType(
+    {
+        DeclineReason.WITHDRAWN: ActorKind.MERCHANT,
+        DeclineReason.BLOCKED: ActorKind.MERCHANT,
+        DeclineReason.STOPPED: ActorKind.OPERATOR,
+        DeclineReason.SUSPENDED: ActorKind.SYSTEM,
+    }
+)
+"""What the merchant or the marketplace did elsewhere, and whose doing it is: the system alone gives these reasons."""
+PARTNERS_REASONS = frozenset(DeclineReason) - CLOSED_BY.keys()
 """The reasons that a person can give."""
 
 
@@ -150,8 +160,8 @@ class Job(Snapshot):
 
     `turn` is the status that a reactivated job returns to. `remind_at` holds the reminders still to come, soonest
     first. `introduced` tells whether the merchant may know of the partner at all, `blocked` that the merchant wants
-    nothing more of it, `stopped_at` since when the marketplace has ended it. `others` is the number of further partners
-    who had got the same request when this one did.
+    nothing more of it, `stopped_at` since when the marketplace has ended it, `suspended` that the partner was when the
+    job was closed. `others` is the number of further partners who had got the same request when this one did.
     `team_versions` says of each assignee at which version of the partner whoever assigned it saw it in the team.
     """
 
@@ -178,6 +188,7 @@ class Job(Snapshot):
     access: StoreAccess | None = None
     blocked: bool = False
     stopped_at: datetime | None = None
+    suspended: bool = False
     others: int = 0
     team_versions: dict[UUID, int] = Field(default_factory=dict)
     parts: JobParts = JobParts()
@@ -251,7 +262,9 @@ class SettleAct(Message):
 
 
 class CloseJob(Message):
-    """The merchant withdrew the request or blocked the partner, or the marketplace stopped the request."""
+    """The merchant withdrew the request or blocked the partner, the marketplace stopped the request, or the partner was
+    suspended.
+    """
 
     reason: DeclineReason
     actor: Actor
@@ -533,6 +546,12 @@ class JobStopped(Message):
     actor: Actor
 
 
+class JobEnded(Message):
+    """The partner no longer takes part: whatever the job's status, the conversation is over for good."""
+
+    actor: Actor
+
+
 JobCommand = (
     CreateJob
     | OpenJob
@@ -589,6 +608,7 @@ JobFact = (
     | AccessChanged
     | JobBlocked
     | JobStopped
+    | JobEnded
 )
 COMMANDS = get_args(JobCommand)
 EVENTS = get_args(JobFact)

@@ -163,6 +163,7 @@ SENT: dict[str, Callable[[Actor], Make]] = {
     "CloseJob (withdrawn)": _plain(CloseJob, reason=DeclineReason.WITHDRAWN),
     "CloseJob (blocked)": _plain(CloseJob, reason=DeclineReason.BLOCKED),
     "CloseJob (stopped)": _plain(CloseJob, reason=DeclineReason.STOPPED),
+    "CloseJob (suspended)": _plain(CloseJob, reason=DeclineReason.SUSPENDED),
     "AskAccess": _plain(AskAccess, **WANTED, note="To mend the theme.", proof=StoreProof.FILE),
     "AskAccess (of a store that nobody has shown to be theirs)": _plain(AskAccess, **WANTED),
     "AskAccess (for nothing)": _plain(AskAccess, proof=StoreProof.FILE),
@@ -232,6 +233,7 @@ REQUESTED = (*CONSENTED, *_partner("RequestAccess"))
 GRANTED = (*REQUESTED, REQUESTED_AT, *_system("GrantAccess"))
 REVIEWED = (*COMPLETED, *_merchant("ReviewJob"))
 BLOCKED, STOPPED = _system("CloseJob (blocked)"), _system("CloseJob (stopped)")
+SUSPENDED = _system("CloseJob (suspended)")
 
 WAYS: dict[str, tuple[Step, ...]] = {
     "New": (),
@@ -269,6 +271,10 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "stopped when New": STOPPED,
     "stopped when Replied": (*REPLY, *STOPPED),
     "stopped when Completed": (*COMPLETED, *STOPPED),
+    "was New, then suspended": SUSPENDED,
+    "was Replied, then suspended": (*REPLY, *SUSPENDED),
+    "was Completed, then suspended": (*COMPLETED, *SUSPENDED),
+    "was Expired, then suspended": (*EXPIRED, *SUSPENDED),
 }
 """The columns of the tables: the shortest way there."""
 
@@ -313,7 +319,7 @@ class Cell:
     def steps(self) -> tuple[Step, ...]:
         """From the creation to the moment before the command."""
         wait = (WHEN_DUE[command_of(self.sent)],) if self.sent.endswith("(when due)") else ()
-        assigned = _partner("AssignMembers (the same)") if self.where in _COLUMNS_OF_A or self.table[1] == "e" else ()
+        assigned = _partner("AssignMembers (the same)") if self.where in _COLUMNS_OF_A or self.table[1] in "eg" else ()
         return (*assigned, *WAYS[self.where], *wait)
 
     @property

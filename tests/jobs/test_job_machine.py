@@ -85,9 +85,11 @@ CLOSED = ("declined", "expired")
 LIVE = ("asked", "consented", "requested", "granted")
 ONCE = (
     *("JobCreated", "JobOpened", "first reply", "ReplyOpened", "JobDeclined", "JobExpired", "JobBlocked"),
+    "JobEnded",
     *("JobReviewed", "ReviewAsked", "ReviewAnswered"),
 )
 """What happens to a job at most once, whatever else does."""
+CLOSING = [DeclineReason.WITHDRAWN, DeclineReason.BLOCKED, DeclineReason.SUSPENDED]
 NEVER_BOTH = [{"first reply", "JobExpired"}, {"JobDeclined", "JobExpired"}]
 
 BEGINNINGS = [
@@ -106,7 +108,7 @@ class Model:
 
     def __init__(self, *, direct: bool) -> None:
         self.where = "waiting"  # waiting, talking, aside, done, declined, expired
-        self.opened = self.replied = self.answer_seen = self.blocked = False
+        self.opened = self.replied = self.answer_seen = self.blocked = self.suspended = False
         self.turn = "new"
         self.known = direct
         self.messages = self.comments = 0
@@ -130,9 +132,14 @@ class Model:
         return self.where not in (*CLOSED, "done")
 
     @property
+    def over(self) -> bool:
+        """Whether something that happened elsewhere has ended the conversation for good."""
+        return self.blocked or self.suspended
+
+    @property
     def talk(self) -> bool:
         """Whether the two may still say something to each other."""
-        return self.where not in CLOSED and not self.blocked
+        return self.where not in CLOSED and not self.over
 
     def partner_writes(self) -> bool:
         if not self.talk or self.pending == "declined":
@@ -299,7 +306,7 @@ class JobMachine(RuleBasedStateMachine):
         self.expect(command, by is BY_SYSTEM and due, lambda: self.model.end(self.model.pending))
 
     @precondition(may_end)
-    @rule(by=st.one_of(system, anybody), reason=st.sampled_from([DeclineReason.WITHDRAWN, DeclineReason.BLOCKED]))
+    @rule(by=st.one_of(system, anybody), reason=st.sampled_from(CLOSING))
     def close(self, by: Actor, reason: DeclineReason) -> None:
         self.expect(CloseJob(reason=reason, actor=by), by is BY_SYSTEM, lambda: self._closes(reason))
 
@@ -309,6 +316,9 @@ class JobMachine(RuleBasedStateMachine):
             model.end("declined")
         if reason is DeclineReason.BLOCKED and not model.blocked:
             model.blocked = closes = True
+            model.lock()
+        if reason is DeclineReason.SUSPENDED and not model.suspended:
+            model.suspended = closes = True
             model.lock()
         return closes
 
@@ -326,7 +336,7 @@ class JobMachine(RuleBasedStateMachine):
     @rule(by=st.one_of(partner, anybody))
     def reactivate(self, by: Actor) -> None:
         model = self.model
-        possible = model.where in ("aside", "done") and not model.pending and not model.blocked
+        possible = model.where in ("aside", "done") and not model.pending and not model.over
         self.expect(ReactivateJob(actor=by), by is BY_PARTNER and possible, lambda: model.end("talking"))
 
     @rule(by=st.sampled_from([BY_SYSTEM, BY_PARTNER]), shift=st.sampled_from([0, 0, 0, -1, 1]), wait=st.booleans())
@@ -395,7 +405,7 @@ class JobMachine(RuleBasedStateMachine):
     @rule(by=st.one_of(partner, anybody))
     def ask_for_a_review(self, by: Actor) -> None:
         model = self.model
-        possible = by is BY_PARTNER and model.where == "done" and not model.blocked
+        possible = by is BY_PARTNER and model.where == "done" and not model.over
         self.expect(AskReview(actor=by), possible, lambda: not (model.reviewed_at or model.asked_for_review))
         model.asked_for_review |= possible and not model.reviewed_at
 
@@ -431,7 +441,7 @@ class JobMachine(RuleBasedStateMachine):
         if yes:
             asked_at = (self.job.access and self.job.access.asked_at) or self.at
             step = lambda: model.step_of_access(from_=("asked",), to="consented")  # noqa: E731 - as the others
-            self.expect(ConsentAccess(asked_at=asked_at, actor=by), may and not model.blocked, step)
+            self.expect(ConsentAccess(asked_at=asked_at, actor=by), may and not model.over, step)
         else:
             refused = lambda: model.step_of_access(from_=("asked", "consented"), to="denied")  # noqa: E731
             self.expect(RefuseAccess(actor=by), may, refused)
@@ -495,7 +505,7 @@ class JobMachine(RuleBasedStateMachine):
         assert (seen.reply_opened_at is not None) == model.answer_seen
         assert (seen.access.status if seen.access else "") == model.access
         assert bool(seen.pending) == bool(model.pending)
-        assert seen.blocked == model.blocked
+        assert (seen.blocked, seen.suspended) == (model.blocked, model.suspended)
         assert (seen.review.at if seen.review else None) == model.reviewed_at
 
     @invariant()
@@ -510,11 +520,13 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_closed_holds_nothing_open(self) -> None:
         over = self.job.status in CLOSED
-        if over or self.job.blocked:
+        if over or self.job.blocked or self.job.suspended:
             assert self.job.pending is None, "Something is pending on a closed job."
             assert not self.job.access or self.job.access.status not in LIVE, "Somebody keeps a key."
             assert timer(self.job) is None
-        assert over or self.job.status == "completed" or not self.job.blocked, "Blocked, and all the same open."
+        assert over or self.job.status == "completed" or not (self.job.blocked or self.job.suspended), (
+            "Ended, and open."
+        )
         assert (self.job.decline is not None) == (self.job.status == "declined") == ("JobDeclined" in self.said)
 
     @invariant()

@@ -9,9 +9,12 @@ import pytest
 from services.jobs.job import decide, evolve, timer
 from shared.contracts.base import Actor, ActorKind, Message, derived_id
 from shared.contracts.jobs import (
+    CLOSED_BY,
+    PARTNERS_REASONS,
     AccessStatus,
     AskAccess,
     AssignMembers,
+    CloseJob,
     ConsentAccess,
     CreateJob,
     DeclineReason,
@@ -444,11 +447,24 @@ def test_a_decline_takes_the_key_back_when_it_holds_and_not_before() -> None:
 # Withdrawn, blocked, unassigned.
 
 
-@pytest.mark.parametrize("reason", [DeclineReason.WITHDRAWN, DeclineReason.BLOCKED])
-def test_what_the_merchant_did_elsewhere_closes_an_open_job(reason: DeclineReason) -> None:
+@pytest.mark.parametrize("reason", list(CLOSED_BY))
+def test_what_happened_elsewhere_closes_an_open_job(reason: DeclineReason) -> None:
     closed = after(a_job(), act(f"CloseJob ({reason})", BY_SYSTEM))
-    assert (closed.status, closed.decline.by, closed.decline.reason) == (Status.DECLINED, ActorKind.MERCHANT, reason)
+    assert (closed.status, closed.decline.by, closed.decline.reason) == (Status.DECLINED, CLOSED_BY[reason], reason)
     assert closed.blocked == (reason is DeclineReason.BLOCKED)
+    assert closed.suspended == (reason is DeclineReason.SUSPENDED)
+
+
+@pytest.mark.parametrize("reason", sorted(PARTNERS_REASONS))
+def test_a_sides_own_reason_closes_nothing_in_its_place(reason: DeclineReason) -> None:
+    assert after(a_job(), CloseJob(reason=reason, actor=BY_SYSTEM)) == "wrong_reason"
+
+
+def test_a_suspension_ends_a_completed_jobs_conversation_and_access_and_leaves_it_completed() -> None:
+    granted = after(granted_job(), act("CompleteJob", BY_PARTNER))
+    closed = after(granted, act("CloseJob (suspended)", BY_SYSTEM))
+    assert (closed.status, closed.access.status, closed.decline) == (Status.COMPLETED, AccessStatus.REVOKED, None)
+    assert after(closed, act("SendMessage", BY_MERCHANT)) == after(closed, act("ReactivateJob", BY_PARTNER)) == "closed"
 
 
 def test_a_block_ends_the_conversation_of_a_completed_job_and_leaves_it_completed() -> None:

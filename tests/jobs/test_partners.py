@@ -8,10 +8,20 @@ import pytest
 from services.jobs.job import decide, evolve
 from services.jobs.main import JOB
 from services.jobs.partners import PartnerWatch
+from services.jobs.table import CLOSED
 from shared.contracts.base import Message, derived_id
 from shared.contracts.codec import encode
-from shared.contracts.jobs import AssignMember, CloseJob, Job, JobCreated, MembersAssigned, Status, UnassignMember
-from shared.contracts.partners import MOST_BLOCKS, Partner, PartnerChanged
+from shared.contracts.jobs import (
+    AssignMember,
+    CloseJob,
+    DeclineReason,
+    Job,
+    JobCreated,
+    MembersAssigned,
+    Status,
+    UnassignMember,
+)
+from shared.contracts.partners import MOST_BLOCKS, Partner, PartnerChanged, Suspension
 from shared.records import Received
 from shared.topics import JOB_COMMANDS
 from tests.builders import (
@@ -71,6 +81,8 @@ def of_job(fact: Message, job: Job) -> Received:
 
 
 LEAVES = of_partner(PartnerChanged(members=ALONE.members, removed=a_member("Ken")), ALONE)
+SUSPENDED = a_partner(suspended=Suspension(reason="Spam.", at=NOW), version=2)
+SUSPENDS = of_partner(PartnerChanged(suspended=SUSPENDED.suspended), SUSPENDED)
 BLOCKS = of_partner(PartnerChanged(blocked_by=BLOCKED.blocked_by), BLOCKED)
 
 
@@ -110,6 +122,42 @@ async def test_a_block_closes_the_job_whichever_is_heard_first(watched: Watched,
         await step()
     closed = {type(order) for order in watched.orders()}
     assert closed == {CloseJob}
+
+
+@pytest.mark.parametrize("first", ["the suspension", "the job"])
+async def test_a_suspension_closes_the_job_whichever_is_heard_first(watched: Watched, first: str) -> None:
+    steps: list[Any] = [lambda: watched.hears(SUSPENDS), lambda: new_job(watched)]
+    for step in steps if first == "the suspension" else steps[::-1]:
+        await step()
+    (order,) = watched.orders()
+    assert isinstance(order, CloseJob)
+    assert order.reason is DeclineReason.SUSPENDED
+
+
+@pytest.mark.parametrize("status", Status)
+async def test_a_suspension_leaves_alone_what_is_over(watched: Watched, status: Status) -> None:
+    await watched.stored(a_job(status))
+    await watched.hears(SUSPENDS)
+    assert len(watched.orders()) == (status not in CLOSED)
+
+
+async def test_a_suspension_is_found_in_what_is_left_of_a_compacted_log(watched: Watched) -> None:
+    await new_job(watched)
+    await watched.hears(of_partner(PartnerChanged(), SUSPENDED.model_copy(update={"version": 5})))
+    assert [order.reason for order in watched.orders()] == [DeclineReason.SUSPENDED]
+
+
+async def test_a_suspension_that_is_read_again_after_the_restoring_closes_nothing(watched: Watched) -> None:
+    await watched.hears(SUSPENDS, of_partner(PartnerChanged(restored=True), a_partner(version=3)))
+    await new_job(watched)
+    await watched.hears(SUSPENDS)
+    assert watched.orders() == []
+
+
+async def test_a_job_that_a_suspension_has_closed_is_not_closed_again(watched: Watched) -> None:
+    await watched.stored(a_job(Status.COMPLETED, suspended=True))
+    await watched.hears(SUSPENDS)
+    assert watched.orders() == []
 
 
 async def test_heard_again_it_orders_nothing_new(watched: Watched) -> None:
