@@ -152,7 +152,7 @@ class Desk:
     async def _check_partner(self, details: RequestDetails) -> None:
         if details.partner_id is None:
             return
-        partner = await self._directory.by_id(details.partner_id)
+        partner = await self._directory.by_id(details.partner_id, details.kind)
         if partner is None or details.merchant.merchant_id in partner.get("blocked_by", ()):
             raise field_problem([objection("partner_id", "This partner cannot be contacted right now.")])
         if details.service not in partner["services"]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from services.leads.profiles import is_contactable
 from services.leads.projections import PROFILES
 from shared.clock import Clock
+from shared.contracts.requests import RequestKind
 from shared.mongo import Database, Document
 
 
@@ -14,12 +15,12 @@ class Directory:
         self._partners = database[PROFILES]
         self._clock = clock
 
-    async def by_slug(self, slug: str) -> dict[str, Any] | None:
-        """The partner under this slug that can be written to."""
-        return await self._contactable({"slug": slug})
+    async def by_slug(self, slug: str, kind: RequestKind) -> dict[str, Any] | None:
+        """The partner under this slug, if a request of this kind can be sent to it."""
+        return await self._contactable({"slug": slug}, kind)
 
-    async def by_id(self, partner_id: UUID) -> dict[str, Any] | None:
-        return await self._contactable({"_id": partner_id})
+    async def by_id(self, partner_id: UUID, kind: RequestKind) -> dict[str, Any] | None:
+        return await self._contactable({"_id": partner_id}, kind)
 
     async def name_of(self, partner_id: UUID) -> str:
         """The name of any partner, also one that cannot be written to."""
@@ -30,6 +31,8 @@ class Directory:
         """Whether who asks under this id belongs to the partner's team."""
         return await self._partners.find_one({"_id": partner_id, "team": merchant_id}, {"_id": 1}) is not None
 
-    async def _contactable(self, query: Document) -> Document | None:
-        partner = await self._partners.find_one({**query, "reachable": True})
+    async def _contactable(self, query: Document, kind: RequestKind) -> Document | None:
+        # What an older release has written says nothing of it: then everybody took them.
+        trusted = {"takes_leads": {"$ne": False}} if kind.is_prospects else {}
+        partner = await self._partners.find_one({**query, **trusted, "reachable": True})
         return partner if partner and is_contactable(partner, self._clock.now().date()) else None

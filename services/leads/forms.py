@@ -124,7 +124,7 @@ class Forms:
     async def blank(self, place: Place, locale: Locale, slug: str | None) -> Response:
         if place.kind is None and not slug:
             return RedirectResponse(f"/{locale.value}/partners", 303)
-        partner = await self._directory.by_slug(slug) if slug and place.named else None
+        partner = await self._directory.by_slug(slug, place.named) if slug and place.named else None
         if slug and place.named and partner is None:
             return page(locale, "gone.html", 404, prospect=place.named.is_prospects)
         return self._page(Form(place, locale, partner), {}, {})
@@ -136,7 +136,7 @@ class Forms:
             self._metrics.forms.labels((place.kind or place.named or ""), "trap").inc()
             return self._sent(Form(place, locale), values, uuid4())
         try:
-            partner = await self._named(values.get("partner_id", "")) if place.named else None
+            partner = await self._named(values.get("partner_id", ""), place.named) if place.named else None
         except NotTaken:
             return busy(locale)
         if place.named and partner is None and (values.pop("partner_id", "") or place.kind is None):
@@ -170,13 +170,13 @@ class Forms:
         self._metrics.forms.labels(form.kind, "taken" if new else "same_again").inc()
         return self._sent(form, {"email": str(body.merchant.email)}, taken)
 
-    async def _named(self, partner_id: str) -> dict[str, Any] | None:
+    async def _named(self, partner_id: str, kind: RequestKind) -> dict[str, Any] | None:
         try:
             asked = UUID(partner_id)
         except ValueError:
             return None
         with not_taken_while_away():
-            return await self._directory.by_id(asked)
+            return await self._directory.by_id(asked, kind)
 
     def _sent(self, form: Form, values: dict[str, str], request_id: UUID) -> Response:
         back = form.place.url(form.locale, form.partner["slug"] if form.partner else "")

@@ -37,6 +37,7 @@ class Card(BaseModel):
     reply_seconds: int | None
     newcomer: Annotated[bool, Field(description="Has neither reviews nor three answered jobs yet.")]
     available: Annotated[bool, Field(description="Can be contacted now.")]
+    takes_leads: Annotated[bool, Field(description="Can be contacted by those who have no store yet, too.")]
     back_on: Annotated[date | None, Field(description="The day on which somebody who is away is back.")]
 
     @property
@@ -60,6 +61,7 @@ class Card(BaseModel):
             reply_seconds=None if reply is None else round(reply),
             newcomer=standing.is_newcomers,
             available=is_contactable(partner, today),
+            takes_leads=partner.get("takes_leads", True),
             back_on=_back_on(partner, today),
         )
 

@@ -44,7 +44,7 @@ def listen(service: Service) -> None:
 def on_partner(received: Received) -> Iterable[Write]:
     """The public profile. `blocked_by` and `team`, the ids that its members would ask under, are for the desk alone."""
     partner: Partner = received.record.snapshot
-    profile, preferences = partner.profile, partner.preferences
+    profile, preferences, rights = partner.profile, partner.preferences, partner.rights
     offers = [offer for offer in profile.services if is_service(offer.service)]
     fields = {
         "slug": profile.slug,
@@ -57,9 +57,10 @@ def on_partner(received: Received) -> Iterable[Write]:
         "services": [offer.service for offer in offers],
         "offers": [_offer(offer) for offer in offers],
         "currencies": sorted({offer.price_from.currency for offer in offers}),
-        "published": profile.published,
-        "searchable": profile.published and preferences.visible,
-        "reachable": profile.published and preferences.available,
+        "published": partner.shown,
+        "searchable": partner.shown and preferences.visible,
+        "reachable": partner.shown and rights.jobs and preferences.available,
+        "takes_leads": rights.leads,
         "away": away.model_dump(mode="json") if (away := preferences.away) else None,
         "blocked_by": list(partner.blocked_by),
         "team": [merchant_id_of(member.email) for member in partner.members if member.joined],
