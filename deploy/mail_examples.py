@@ -34,6 +34,7 @@ TO_MERCHANT = {
 }
 TO_MEMBER = {"recipient_name": "Aiko", "title": "Spring launch", "service_name": SERVICE}
 FROM_MERCHANT = {**TO_MEMBER, "merchant_name": "Kettle & Thread"}
+TO_OWNER = {"recipient_name": "Aiko", "partner_name": "Studio Hoshi"}
 COMMENT = {**TO_MEMBER, "written_by": "Ken", "text": "Who takes it?"}
 REVIEW = {**FROM_MERCHANT, "rating": 4, "text": "Good work.\nThank you."}
 
@@ -122,6 +123,15 @@ MAILS: dict[str, tuple[str, dict[str, Any]]] = {
     "access_asked, no note": ("access_asked", {**TO_MERCHANT, "note": "", "wanted": "themes, for 1 day"}),
     "job_declined, by the merchant": ("job_declined", {**FROM_MERCHANT, "by_merchant": True}),
     "job_declined, by the partner": ("job_declined", {**TO_MERCHANT, "by_merchant": False}),
+    "partner_gone": ("partner_gone", TO_MERCHANT),
+    **{
+        f"organisation_approved, {how}": ("organisation_approved", {**TO_OWNER, "how": how})
+        for how in ("approved", "probation", "restored")
+    },
+    "organisation_suspended": (
+        "organisation_suspended",
+        {**TO_OWNER, "reason": "It sends prospects advertising.", "contact": "help@jobwire.example"},
+    ),
     "expired": ("expired", {"partner_name": "Studio Hoshi", "title": "Spring launch", "service_name": SERVICE}),
     **{
         f"access_step, {status}, by {by}, to the partner": ("access_step", access_step(step, to_merchant=False))

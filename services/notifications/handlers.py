@@ -39,6 +39,7 @@ class Handlers:
         *,
         refusals: Refusals,
         sign_in_minutes: int,
+        contact: str,
         news_for: timedelta,
     ) -> None:
         self._outbox = outbox
@@ -48,6 +49,7 @@ class Handlers:
         self._clock = clock
         self._metrics = metrics
         self._minutes = sign_in_minutes
+        self._contact = contact
         self._news_for = news_for
 
     async def on_jobs(self, batch: Sequence[Received]) -> None:
@@ -64,7 +66,8 @@ class Handlers:
     async def on_partners(self, batch: Sequence[Received]) -> None:
         """A replayed partner invites nobody again, but it is learned: that is what a replay is for."""
         await self._teams.learn(batch)
-        await self._queue(mail for received in self._news(batch) for mail in mails_for_partner(received.record))
+        news = self._news(batch)
+        await self._queue(mail for received in news for mail in mails_for_partner(received.record, self._contact))
 
     async def on_requests(self, batch: Sequence[Received]) -> None:
         await self._current.learn(Subject.REQUEST, batch)

@@ -29,8 +29,7 @@ class Kind(NamedTuple):
     one. `insists`: somebody waits for it, so that an address which the server has refused is tried again after a day.
     `unless`: what makes it senseless by the time it is sent. `counts_down`: it says how many hours are left.
     `reaches_somebody`: where its recipient has left the team, whoever is at the desk now gets it, or nobody would
-    answer. `to_suspended`: it is sent although its recipient is suspended. `urgent`: somebody sits and waits for it, so
-    nothing else goes before it. `whole`: it is all that its reader gets, so that little is cut from it.
+    answer. `to_suspended`: it is sent although its recipient is suspended.
     """
 
     about: Subject = Subject.JOB
@@ -40,42 +39,38 @@ class Kind(NamedTuple):
     unless: tuple[Check, ...] = ()
     counts_down: bool = False
     reaches_somebody: bool = False
-    urgent: bool = False
-    whole: bool = False
     to_suspended: bool = False
 
 
-_TEAMS = (sense.left_team,)
+_TEAMS = (sense.halted, sense.left_team)
 _MERCHANTS = (sense.unwanted,)
 _UNKNOWN = Kind()
 
 KINDS: Mapping[str, Kind] = {
-    "sign_in": Kind(Subject.SIGN_IN, insists=True, urgent=True, unless=(sense.stale,)),
+    "sign_in": Kind(Subject.SIGN_IN, insists=True, unless=(sense.stale,)),
     # What somebody else may have caused who typed in an address.
-    "register": Kind(
-        Subject.SIGN_IN, refused_as=MailKind.CONFIRMATIONS, insists=True, urgent=True, unless=(sense.stale,)
-    ),
+    "register": Kind(Subject.SIGN_IN, refused_as=MailKind.CONFIRMATIONS, insists=True, unless=(sense.stale,)),
     "confirm_request": Kind(
-        Subject.REQUEST, refused_as=MailKind.CONFIRMATIONS, insists=True, urgent=True, unless=(sense.confirmed,)
+        Subject.REQUEST, refused_as=MailKind.CONFIRMATIONS, insists=True, unless=(sense.confirmed,)
     ),
     "confirm_address": Kind(
-        Subject.PARTNER, refused_as=MailKind.CONFIRMATIONS, insists=True, urgent=True, unless=(sense.unnamed,)
+        Subject.PARTNER,
+        refused_as=MailKind.CONFIRMATIONS,
+        insists=True,
+        unless=(sense.halted, sense.unnamed),
     ),
-    "invitation": Kind(Subject.PARTNER, refused_as=MailKind.INVITATIONS, unless=(sense.uninvited,)),
+    "invitation": Kind(Subject.PARTNER, refused_as=MailKind.INVITATIONS, unless=(sense.halted, sense.uninvited)),
     # What a partner is here for. Who wants less of it says so in the preferences.
-    "new_job": Kind(unless=(sense.over, sense.blocked, sense.left_team), reaches_somebody=True),
+    "new_job": Kind(unless=(sense.over, sense.blocked, *_TEAMS), reaches_somebody=True),
     "lead": Kind(
         Subject.LEAD,
-        whole=True,
-        unless=(sense.request_over, sense.blocked, sense.unpublished, sense.left_team),
+        unless=(sense.request_over, sense.blocked, sense.unpublished, *_TEAMS),
         reaches_somebody=True,
     ),
     "expired": Kind(unless=_TEAMS),
     "job_declined": Kind(unless=(*_TEAMS, *_MERCHANTS)),
-    "assigned": Kind(unless=(sense.over, sense.left_team, sense.unassigned)),
-    "reminder": Kind(
-        refused_as=MailKind.REMINDERS, unless=(sense.answered, sense.blocked, sense.left_team), counts_down=True
-    ),
+    "assigned": Kind(unless=(sense.over, *_TEAMS, sense.unassigned)),
+    "reminder": Kind(refused_as=MailKind.REMINDERS, unless=(sense.answered, sense.blocked, *_TEAMS), counts_down=True),
     "merchant_replied": Kind(refused_as=MailKind.CONVERSATION, folds=True, unless=_TEAMS),
     "correspondence": Kind(refused_as=MailKind.CORRESPONDENCE, folds=True, unless=_TEAMS),
     "mention": Kind(refused_as=MailKind.MENTIONS, folds=True, unless=_TEAMS),
@@ -87,9 +82,13 @@ KINDS: Mapping[str, Kind] = {
     "lead_review_taken_down": Kind(Subject.LEAD, unless=_TEAMS),
     "account": Kind(Subject.PERSON, to_suspended=True),
     "review_received": Kind(refused_as=MailKind.REVIEWS, unless=_TEAMS),
+    # How far the organisation is let in: its owners are told, whatever they chose.
+    "organisation_approved": Kind(Subject.PARTNER, unless=_TEAMS),
+    "organisation_suspended": Kind(Subject.PARTNER, unless=(sense.restored, sense.left_team)),
     # What a merchant or a prospect has asked for.
     "lead_matched": Kind(Subject.REQUEST, unless=(sense.request_over,)),
     "unmatched": Kind(Subject.REQUEST, unless=(sense.request_over,)),
+    "partner_gone": Kind(unless=_MERCHANTS),
     "partner_replied": Kind(folds=True, unless=_MERCHANTS),
     "access_asked": Kind(unless=(sense.consented, sense.blocked)),
     # Whose store it is, and whoever works in it, hears of every step, however late.

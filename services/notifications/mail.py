@@ -28,6 +28,7 @@ from services.notifications.recipients import (
     desk_of,
     mentioned,
     merchant_of,
+    owners_of,
     recipient_of,
 )
 from services.notifications.sense import hours_left
@@ -106,10 +107,33 @@ def mail_for_person(event: Event[PersonSuspended | PersonRestored, Suspension]) 
     return mail_because_of(event, "account", to, ACCOUNT_LINK, {"suspended": isinstance(event.fact, PersonSuspended)})
 
 
-def mails_for_partner(event: Event[PartnerChanged, Partner]) -> Iterator[Mail]:
-    """The invitation of a new member, unless it was taken back or accepted meanwhile; and the question to an address
-    for notifications.
+def mails_for_partner(event: Event[PartnerChanged, Partner], contact: str) -> list[Mail]:
+    """The invitation of a new member, the question to an address for notifications, and what the owners have to know of
+    how far their organisation is let in. `contact` is whom to write to who has questions.
     """
+    return one_to_each_address([*_questions(event), *_admission(event, contact)])
+
+
+def _admission(event: Event[PartnerChanged, Partner], contact: str) -> Iterator[Mail]:
+    partner, fact = event.snapshot, event.fact
+    name = {"partner_name": partner.profile.name}
+    for to in owners_of(partner):
+        if fact.suspended is not None:
+            values = {**name, "reason": fact.suspended.reason, "contact": contact}
+            yield _to_owner(event, "organisation_suspended", to, values)
+        elif fact.restored:
+            yield _to_owner(event, "organisation_approved", to, {**name, "how": "restored"})
+        elif fact.approval is not None and fact.profile is None and fact.approval.rights.jobs:
+            yield _to_owner(event, "organisation_approved", to, {**name, "how": fact.approval.value})
+
+
+def _to_owner(event: Event[PartnerChanged, Partner], template: str, to: Recipient, values: dict[str, Any]) -> Mail:
+    said = {"recipient_name": to.name, **values}
+    return mail_because_of(event, template, to, DESK_LINK, said, partner_id=event.snapshot.partner_id)
+
+
+def _questions(event: Event[PartnerChanged, Partner]) -> Iterator[Mail]:
+    """An invitation, unless it was taken back or accepted meanwhile; and whether an address wants notifications."""
     partner, fact = event.snapshot, event.fact
     if fact.to_confirm and not partner.preferences.email_confirmed:
         asked = Recipient(fact.to_confirm, "", partner.profile.main_language)
@@ -181,11 +205,14 @@ def _on_declined(event: JobEvent, partner: Partner) -> Iterator[Mail]:
     if by is ActorKind.MERCHANT:
         for to in _everybody(job, partner, MailTopic.CONVERSATION):
             yield _to_member(event, partner, "job_declined", to, by_merchant=True)
-    elif by is ActorKind.PARTNER and (job.introduced or job.details.kind is RequestKind.DIRECT):
-        yield from _to_merchant(event, partner, "job_declined", by_merchant=False)
     elif by is ActorKind.OPERATOR:  # whoever asked is told once, of the request
         for to in _everybody(job, partner, MailTopic.CONVERSATION):
             yield _to_member(event, partner, "job_stopped", to)
+    elif job.introduced or job.details.kind is RequestKind.DIRECT:
+        if by is ActorKind.PARTNER:
+            yield from _to_merchant(event, partner, "job_declined", by_merchant=False)
+        else:  # the partner was suspended; its owners have been told so
+            yield from _to_merchant(event, partner, "partner_gone")
 
 
 def _on_completed(event: JobEvent, partner: Partner) -> Iterator[Mail]:

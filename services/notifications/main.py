@@ -31,6 +31,7 @@ def build(service: Service) -> None:
         service.metrics,
         refusals=refusals,
         sign_in_minutes=settings.sign_in_minutes,
+        contact=settings.contact,
         news_for=timedelta(days=settings.mail_news_days),
     )
     service.prepares(outbox.prepare)
@@ -46,9 +47,7 @@ def build(service: Service) -> None:
     composer, relay = Composer(settings, Links(settings)), Relay(settings.smtp_url.get_secret_value())
     desk = Desk(outbox, current, refusals, composer, relay, clock, service.metrics, service.stopping)
     for number in range(settings.mail_workers):
-        # A quarter of them is kept free, so that no sign-in waits behind a thousand conversations.
-        urgent_only = number < settings.mail_workers // 4
-        sender = Sender(desk, Breaker(database["relay"], service.metrics), urgent_only=urgent_only)
+        sender = Sender(desk, Breaker(database["relay"], service.metrics))
         service.repeats(f"sender-{number}", sender.tick, every=0.2)
     service.repeats("teller", Teller(outbox, service.publisher, clock).tick, every=1.0)
     retention = Retention(database, settings, clock)

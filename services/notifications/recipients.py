@@ -54,6 +54,11 @@ def mentioned(
     ]
 
 
+def owners_of(partner: Partner) -> list[Recipient]:
+    """Who answers for the organisation."""
+    return [recipient_of(one) for one in partner.members if one.joined and one.role is Role.OWNER]
+
+
 def merchant_of(job: Job) -> Recipient:
     return asker_of(job.details)
 

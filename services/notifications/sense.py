@@ -81,6 +81,18 @@ def unnamed(mail: Mail, now: Now, _at: datetime) -> str:
     return "" if waits else "unnamed"
 
 
+def halted(mail: Mail, now: Now, _at: datetime) -> str:
+    """The organisation whose mail it is takes no part in Jobwire."""
+    if now.partner is None or now.partner.suspended is None or side_of(mail.link) is not ActorKind.PARTNER:
+        return ""
+    return "partner_suspended"
+
+
+def restored(_mail: Mail, now: Now, _at: datetime) -> str:
+    """The suspension that it tells of has ended."""
+    return "restored" if now.partner is not None and now.partner.suspended is None else ""
+
+
 def unassigned(mail: Mail, now: Now, _at: datetime) -> str:
     member = _member(mail, now.partner) if now.partner else None
     if now.job is None or member is None or member.member_id in now.job.assignees:
@@ -147,8 +159,12 @@ def confirmed(_mail: Mail, now: Now, at: datetime) -> str:
 
 
 def unpublished(_mail: Mail, now: Now, _at: datetime) -> str:
-    """The partner has left the directory: no prospect's telephone number goes to it."""
-    return "" if now.partner is None or now.partner.profile.published else "unpublished"
+    """The partner has left the directory, or is not trusted so far: no prospect's telephone number goes to it."""
+    if now.partner is None:
+        return ""
+    if not now.partner.profile.published:
+        return "unpublished"
+    return "" if now.partner.rights.leads else "not_approved"
 
 
 def uninvited(mail: Mail, now: Now, _at: datetime) -> str:

@@ -78,7 +78,7 @@ def about_request(details: RequestDetails, recipient: Recipient) -> Values:
 
 def profiles(partners: Iterable[Partner]) -> list[Values]:
     """Their names, and what their profiles' addresses end with: of those whose profile can be seen."""
-    return [{"name": one.profile.name, "slug": one.profile.slug} for one in partners if one.profile.published]
+    return [{"name": one.profile.name, "slug": one.profile.slug} for one in partners if one.shown]
 
 
 def said(text: str, attachments: Iterable[Attachment] = ()) -> Values:

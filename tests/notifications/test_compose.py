@@ -76,7 +76,7 @@ def test_the_link_to_confirm_is_signed_for_this_request_and_this_merchant() -> N
 def test_the_link_of_an_invitation_is_signed_for_this_address_and_this_team() -> None:
     partner = a_partner(members=(a_member("Aiko"), a_member("Ken", Role.MEMBER, joined=False)))
     fact = PartnerChanged(members=partner.members, invited=KEN, actor=BY_PARTNER)
-    (mail,) = mails_for_partner(an_event(fact, partner, subject=PARTNER_ID))
+    (mail,) = mails_for_partner(an_event(fact, partner, subject=PARTNER_ID), "help@jobwire.example")
     text = Composer(SETTINGS, LINKS).compose(mail, NOW).get_body(("plain",)).get_content()
     link, refusal = [word for word in text.split() if word.startswith("http://gateway/")]
     assert refusal.startswith("http://gateway/unsubscribe?token=")

@@ -56,6 +56,7 @@ class Service:
             self.clock,
             self.metrics,
             refusals=Refusals(self.database),
+            contact="help@jobwire.example",
             sign_in_minutes=10,
             news_for=NEWS_FOR,
         )

@@ -25,6 +25,7 @@ from shared.contracts.jobs import (
     JobCompleted,
     JobCreated,
     JobDeclined,
+    JobEnded,
     JobExpired,
     JobMarkedInactive,
     JobOpened,
@@ -43,7 +44,7 @@ from shared.contracts.jobs import (
     Status,
     StoreAccess,
 )
-from shared.contracts.partners import MailTopic, Partner, PartnerChanged, Role, SignInRequested
+from shared.contracts.partners import Approval, MailTopic, Partner, PartnerChanged, Role, SignInRequested, Suspension
 from shared.contracts.requests import RequestKind, RequestSubmitted
 from tests.builders import (
     AIKO,
@@ -192,6 +193,7 @@ PENDING = Pending(
         ActDelayed(pending=PENDING),
         ActUndone(act=Act.DECLINE, actor=BY_PARTNER),
         JobBlocked(actor=BY_MERCHANT),
+        JobEnded(actor=SYSTEM),
     ],
     ids=lambda fact: type(fact).__name__,
 )
@@ -202,7 +204,7 @@ def test_nobody_is_told_of_anything_else(fact: Message) -> None:
 
 def test_every_fact_has_its_test() -> None:
     elsewhere = {JobOpened, ReplyOpened, JobMarkedInactive, JobReactivated, ActDelayed, ActUndone, JobBlocked}
-    elsewhere |= {JobStopped}  # told of as declined
+    elsewhere |= {JobStopped, JobEnded}  # told of as declined
     assert set(EVENTS) - set(TOLD) == elsewhere
 
 
@@ -402,7 +404,7 @@ def test_somebody_on_both_sides_is_told_once() -> None:
 
 def invited(partner: Partner, member_id: UUID) -> dict[str, str]:
     fact = PartnerChanged(members=partner.members, invited=member_id, actor=BY_PARTNER)
-    mails = mails_for_partner(an_event(fact, partner, subject=partner.partner_id))
+    mails = mails_for_partner(an_event(fact, partner, subject=partner.partner_id), "help@jobwire.example")
     return {mail.recipient.email: mail.values["invited_by"] for mail in mails}
 
 
@@ -418,4 +420,52 @@ def test_an_invitation_that_was_answered_or_taken_back_meanwhile_is_not_sent() -
 
 def test_a_change_without_an_invitation_invites_nobody() -> None:
     fact = PartnerChanged(profile=a_partner().profile, actor=BY_PARTNER)
-    assert list(mails_for_partner(an_event(fact, a_partner(), subject=PARTNER_ID))) == []
+    assert list(mails_for_partner(an_event(fact, a_partner(), subject=PARTNER_ID), "help@jobwire.example")) == []
+
+
+OLGA = Actor(kind=ActorKind.OPERATOR, name="olga")
+SUSPENDED = Suspension(reason="It sends advertising.", at=NOW)
+
+
+def to_the_owners(fact: PartnerChanged, partner: Partner) -> dict[str, dict[str, object]]:
+    mails = mails_for_partner(an_event(fact, partner, subject=partner.partner_id), "help@jobwire.example")
+    return {mail.recipient.email: {"template": mail.template, **mail.values} for mail in mails}
+
+
+def test_owners_are_told_of_a_suspension_why_and_whom_to_write_to() -> None:
+    fact = PartnerChanged(suspended=SUSPENDED, reason=SUSPENDED.reason, actor=OLGA)
+    told_of = to_the_owners(fact, a_partner(suspended=SUSPENDED))
+    assert told_of.keys() == {"aiko@hoshi.example"}
+    assert told_of["aiko@hoshi.example"]["template"] == "organisation_suspended"
+    assert (told_of["aiko@hoshi.example"]["reason"], told_of["aiko@hoshi.example"]["contact"]) == (
+        SUSPENDED.reason,
+        "help@jobwire.example",
+    )
+    assert OLGA.name not in str(told_of), "Who decided it is not for the organisation to know."
+
+
+@pytest.mark.parametrize(
+    ("fact", "how"),
+    [
+        (PartnerChanged(approval=Approval.APPROVED, actor=OLGA), "approved"),
+        (PartnerChanged(approval=Approval.PROBATION, actor=OLGA), "probation"),
+        (PartnerChanged(restored=True, actor=OLGA), "restored"),
+        (PartnerChanged(approval=Approval.PENDING, actor=OLGA), None),
+        (PartnerChanged(profile=a_partner().profile, approval=Approval.APPROVED, actor=BY_PARTNER), None),
+    ],
+)
+def test_owners_are_told_when_their_organisation_is_let_in(fact: PartnerChanged, how: str | None) -> None:
+    told_of = to_the_owners(fact, a_partner())
+    assert [values["how"] for values in told_of.values()] == ([how] if how else [])
+
+
+@pytest.mark.parametrize("status", [Status.REPLIED, Status.NEW])
+def test_a_merchant_is_told_that_the_partner_is_gone_if_it_knew_of_it_and_nobody_is_accused(status: Status) -> None:
+    decline = Decline(by=ActorKind.SYSTEM, reason=DeclineReason.SUSPENDED)
+    job = a_job(status, assignees=(KEN,))
+    fact = JobDeclined(decline=decline, actor=SYSTEM)
+    mails = mails_for_job(an_event(fact, job), a_partner(suspended=SUSPENDED))
+    assert [(mail.recipient.email, mail.template) for mail in mails] == [
+        (MERCHANT_EMAIL, "partner_gone")
+    ] * job.introduced
+    assert "reason" not in [name for mail in mails for name in mail.values]

@@ -126,9 +126,8 @@ def handlers_over(database: MemoryDatabase, teams: Teams) -> Handlers:
     current, metrics = Current(database, teams), Metrics("tests")
     days = timedelta(days=5)
     refusals, outbox = Refusals(database), Outbox(database)
-    return Handlers(
-        outbox, teams, current, ManualClock(NOW), metrics, refusals=refusals, sign_in_minutes=30, news_for=days
-    )
+    parts = outbox, teams, current, ManualClock(NOW), metrics
+    return Handlers(*parts, refusals=refusals, sign_in_minutes=30, contact="", news_for=days)
 
 
 async def test_a_mail_does_not_wait_for_alternatives_that_are_not_known_yet() -> None:

@@ -454,6 +454,7 @@ async def test_only_what_may_be_refused_can_be(office: Office, template: str) ->
         "sign_in", "new_job", "lead", "lead_matched", "unmatched", "partner_replied",
         "access_asked", "access_step", "job_declined", "expired", "assigned", "job_stopped", "lead_stopped",
         "request_stopped", "review_taken_down", "lead_review_taken_down", "account",
+        "organisation_approved", "organisation_suspended", "partner_gone",
     }  # fmt: skip
     assert reason == ("" if template in must_come else "unsubscribed")
 

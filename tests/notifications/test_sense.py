@@ -295,7 +295,7 @@ async def test_an_invitation_that_was_taken_back_or_accepted_is_not_sent(learned
     ken = a_member("Ken", Role.MEMBER, joined=False)
     invited = TEAM.model_copy(update={"members": (a_member("Aiko"), ken)})
     fact = PartnerChanged(members=invited.members, invited=KEN, actor=BY_PARTNER)
-    (mail,) = mails_for_partner(an_event(fact, invited, subject=PARTNER_ID))
+    (mail,) = mails_for_partner(an_event(fact, invited, subject=PARTNER_ID), "help@jobwire.example")
     assert await learned.why_not(mail) == "joined"
     await learned.partner(invited.model_copy(update={"version": 4}))
     assert await learned.why_not(mail) == ""
@@ -358,6 +358,7 @@ async def test_what_a_newer_jobwire_has_written_is_unknown_or_read_as_far_as_it_
 def test_whoever_may_not_read_it_any_more_gets_no_mail_of_a_team(template: str) -> None:
     """Every kind that goes to a member has the check; whatever is new here must choose."""
     to_members = {*TEAMS_FACTS, "access_step", "lead", "lead_stopped", "lead_review_taken_down"}
+    to_members |= {"organisation_approved", "organisation_suspended"}
     checks = {check.__name__ for check in KINDS[template].unless}
     assert ("left_team" in checks) == (template in to_members)
 
