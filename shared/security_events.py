@@ -23,6 +23,9 @@ class SecurityEvent(StrEnum):
     REPORT_FILED = "report_filed"
     OPERATOR_ACTED = "operator_acted"
     OPERATOR_REFUSED = "operator_refused"
+    ORGANISATION_APPROVAL = "organisation_approval"
+    ORGANISATION_SUSPENDED = "organisation_suspended"
+    ORGANISATION_RESTORED = "organisation_restored"
 
 
 MEANINGS: dict[SecurityEvent, str] = {
@@ -36,6 +39,9 @@ MEANINGS: dict[SecurityEvent, str] = {
     SecurityEvent.REPORT_FILED: "Somebody reported something: what, why, and which side did.",
     SecurityEvent.OPERATOR_ACTED: "An operator did something, by name: what, to what, and how it ended.",
     SecurityEvent.OPERATOR_REFUSED: "Somebody without an operator's token asked for what is the operators'.",
+    SecurityEvent.ORGANISATION_APPROVAL: "An operator trusts an organisation more, or less: how far, and who did.",
+    SecurityEvent.ORGANISATION_SUSPENDED: "An operator has taken all rights from an organisation: which, and who did.",
+    SecurityEvent.ORGANISATION_RESTORED: "An operator has given them back: to which organisation, and who did.",
 }
 """What each event says; a test holds it to be total, and the table in the documentation is made from it."""
 

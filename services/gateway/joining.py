@@ -25,8 +25,9 @@ class Joining:
         session = await self._accounts.open_session(token, attempt, proof=proof, where=where)
         inviting = session.scope.partner_id
         if inviting is not None:
-            invited = [one.partner.partner_id for one in await self._accounts.invitations(session.email)]
-            if inviting in invited:  # else it has been taken back
+            invitations = await self._accounts.invitations(session.email)
+            invited = [one.partner.partner_id for one in invitations if not one.partner.suspended]
+            if inviting in invited:  # else it has been taken back, or nobody joins it now
                 await self.accept(session.email, inviting, Origin())
         return session
 

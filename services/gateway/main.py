@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.gateway.api.app import Parts, dashboard
 from services.gateway.attaching import attachments_of
 from services.gateway.choices import Choices
+from services.gateway.founding import Founding
 from services.gateway.identity import identity
 from services.gateway.live.hub import Hub
 from services.gateway.marks import ReadMarks
@@ -38,7 +39,7 @@ def build(service: Service) -> FastAPI:
     service.owns(PARTNER)
     oversight = oversees(service)
     read_models(service)
-    service.hears("gateway.partners-log", [PARTNERS], PartnersLog(database, service.publisher, clock))
+    service.hears("gateway.partners-log", [PARTNERS], PartnersLog(database, service.publisher, clock, service.security))
     service.inspects("gateway.unreadable-replies", [REPLIES])
     hub = Hub(service.metrics, service.stopping, settings)
     service.follows("gateway.live", [JOB_EVENTS, PARTNERS, SUSPENSIONS], hub.on_news, hub.begin)
@@ -57,6 +58,7 @@ def build(service: Service) -> FastAPI:
             attachments=attachments_of(service),
             slugs=slugs,
             proofs=proofs,
+            founding=Founding(database, clock, settings),
             security=service.security,
             oversight=oversight,
             choices=Choices(who.links, service.publisher, clock),

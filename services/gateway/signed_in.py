@@ -23,6 +23,9 @@ _operators_bearer = HTTPBearer(
 OperatorsBearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_operators_bearer)]
 
 
+SUSPENDED = "This organisation is suspended: it takes no part in Jobwire until it is restored."
+
+
 class SignedIn:
     """Dependencies for routes. Each answers 401 without a session, and 403 where the address has no such role, or the
     session was opened for another one.
@@ -58,12 +61,27 @@ class SignedIn:
         """The member that is asking. Who belongs to several teams names one in the header `Jobwire-Partner`; else the
         first counts.
         """
+        named = await self._named(request, bearer, jobwire_partner)
+        for membership in named:
+            if not membership.partner.suspended:
+                return membership
+        raise Problem(403, "suspended", SUSPENDED)
+
+    async def even_suspended(
+        self, request: Request, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None
+    ) -> Membership:
+        """As `member`, and whoever is in a suspended organisation's team, to learn that it is."""
+        named = await self._named(request, bearer, jobwire_partner)
+        return next((one for one in named if not one.partner.suspended), named[0])
+
+    async def _named(self, request: Request, bearer: Bearer, partner_id: UUID | None) -> list[Membership]:
+        """The teams that are meant and that the session reaches, at least one. Raises `Problem` 403."""
         session = await self.session(request, bearer)
         memberships = await self._accounts.memberships(session.email)
-        theirs = [one for one in memberships if jobwire_partner in (None, one.partner.partner_id)]
-        for membership in theirs:
-            if session.scope.allows_partner(membership.partner.partner_id):
-                return membership
+        theirs = [one for one in memberships if partner_id in (None, one.partner.partner_id)]
+        reached = [one for one in theirs if session.scope.allows_partner(one.partner.partner_id)]
+        if reached:
+            return reached
         if theirs:
             raise _sign_in_again()
         raise Problem(403, "no_partner", "You are in no such partner's team.")
@@ -110,11 +128,12 @@ class SignedIn:
         return merchant
 
     async def somebody(self, request: Request, bearer: Bearer) -> tuple[list[Membership], Merchant | None]:
-        """Every role that the session is good for."""
+        """Every role that the session is good for, without those that a suspended organisation has taken along."""
         session = await self.session(request, bearer)
         scope, memberships = session.scope, await self._accounts.memberships(session.email)
         merchant = await self._accounts.merchant(session.email) if scope.allows_merchant else None
-        return [one for one in memberships if scope.allows_partner(one.partner.partner_id)], merchant
+        reached = [one for one in memberships if scope.allows_partner(one.partner.partner_id)]
+        return [one for one in reached if not one.partner.suspended], merchant
 
 
 def _sign_in_again() -> Problem:

@@ -217,6 +217,11 @@ class Partner(Admitted):
     blocked_by: tuple[UUID, ...] = ()
     parts: PartnerParts = PartnerParts()
 
+    @property
+    def shown(self) -> bool:
+        """Whether everybody can see its profile."""
+        return self.profile.published and self.rights.listed
+
     def offer(self, service: str) -> Offer | None:
         """What the partner offers for this service, if it does."""
         return next((offer for offer in self.profile.services if offer.service == service), None)

@@ -2,12 +2,17 @@
 
 from datetime import timedelta
 
+import pytest
+
 from services.gateway.main import PARTNER
 from services.gateway.partners_log import RECENT, PartnersLog
-from shared.contracts.partners import Partner, PartnerChanged
+from shared.contracts.base import Actor, ActorKind
+from shared.contracts.partners import Approval, Partner, PartnerChanged, Suspension
+from shared.metrics import Metrics
+from shared.security_events import SecurityEvent, SecurityLog
 from shared.store import Change, MongoAggregateStore
 from shared.topics import PARTNERS
-from tests.builders import NOW, PARTNER_ID, a_partner, an_event, received
+from tests.builders import BY_PARTNER, NOW, PARTNER_ID, a_partner, an_event, received
 from tests.fakes import ManualClock, MemoryLog, MemoryPublisher
 from tests.memory_mongo import MemoryDatabase
 
@@ -16,8 +21,8 @@ class Gateway:
     """The aggregate at a version, and the log that is heard."""
 
     def __init__(self) -> None:
-        self.log, self.database = MemoryLog(partitions=1), MemoryDatabase()
-        self._handler = PartnersLog(self.database, MemoryPublisher(self.log), ManualClock())
+        self.log, self.database, self.metrics = MemoryLog(partitions=1), MemoryDatabase(), Metrics("gateway")
+        self._handler = PartnersLog(self.database, MemoryPublisher(self.log), ManualClock(), SecurityLog(self.metrics))
         self._store: MongoAggregateStore[Partner] = MongoAggregateStore(self.database["partners"], PARTNER.state)
 
     async def is_at(self, version: int) -> None:
@@ -31,6 +36,35 @@ class Gateway:
         said = [PARTNERS.codec.decode(raw.value) for raw in self.log.records("partners")]
         assert all(one.snapshot.version == one.version for one in said)
         return [(one.version, one.fact) for one in said]
+
+    async def hear_fact(self, fact: PartnerChanged, *, ago: timedelta = timedelta()) -> dict[str, float]:
+        """How often each security event has been said by then."""
+        event = an_event(fact, a_partner(), subject=PARTNER_ID)
+        await self._handler([received(event, topic="partners", at=NOW - ago)])
+        counted = self.metrics.security_events
+        return {one.value: n for one in SecurityEvent if (n := counted.labels(one.value)._value.get())}
+
+
+OLGA = Actor(kind=ActorKind.OPERATOR, name="olga")
+
+
+@pytest.mark.parametrize(
+    ("fact", "event"),
+    [
+        (PartnerChanged(suspended=Suspension(reason="Spam.", at=NOW), actor=OLGA), "organisation_suspended"),
+        (PartnerChanged(restored=True, actor=OLGA), "organisation_restored"),
+        (PartnerChanged(approval=Approval.APPROVED, actor=OLGA), "organisation_approval"),
+    ],
+)
+async def test_what_an_operator_decides_is_a_security_event(fact: PartnerChanged, event: str) -> None:
+    assert await Gateway().hear_fact(fact) == {event: 1}
+    assert await Gateway().hear_fact(fact, ago=RECENT) == {}
+
+
+async def test_a_registration_is_no_operators_decision() -> None:
+    new = a_partner()
+    fact = PartnerChanged(profile=new.profile, members=new.members, approval=Approval.PROBATION, actor=BY_PARTNER)
+    assert await Gateway().hear_fact(fact) == {}
 
 
 async def test_a_paused_process_that_publishes_an_old_state_last_is_overruled() -> None:

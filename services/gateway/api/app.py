@@ -27,6 +27,7 @@ from services.gateway.api.stores import stores_api
 from services.gateway.api.team import team_api
 from services.gateway.attachments import Attachments
 from services.gateway.choices import Choices
+from services.gateway.founding import Founding
 from services.gateway.identity import Identity
 from services.gateway.joining import Joining
 from services.gateway.live.hub import Hub
@@ -60,6 +61,7 @@ class Parts:
     attachments: Attachments
     proofs: StoreProofs
     slugs: Slugs
+    founding: Founding
     security: SecurityLog
     choices: Choices
     oversight: Oversight
@@ -81,7 +83,7 @@ def dashboard(parts: Parts) -> FastAPI:
     app = application("Jobwire: dashboard", LARGER_BODIES)
     for router in (
         sessions_api(accounts, joining, signed_in, limits, parts.security),
-        partner_api(commander, reading, parts.slugs, limits, signed_in, clock),
+        partner_api(commander, reading, parts.slugs, parts.founding, limits, signed_in, clock),
         team_api(commander, reading, limits, parts.choices, signed_in),
         jobs_api(reading, parts.inbox, parts.marks, signed_in),
         acts_api(partner_desk, parts.attachments, signed_in, parts.settings.undo_seconds),

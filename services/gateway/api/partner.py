@@ -14,6 +14,7 @@ from services.gateway.api.desks import counting
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import PartnerView, PreferencesView, profile_view
+from services.gateway.founding import Founding
 from services.gateway.limits import Act, ActLimits, Counting
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
@@ -92,14 +93,21 @@ class ServiceView(BaseModel):
 
 
 def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
-    commander: Commander, reading: Reading, slugs: Slugs, limits: ActLimits, signed_in: SignedIn, clock: Clock
+    commander: Commander,
+    reading: Reading,
+    slugs: Slugs,
+    founding: Founding,
+    limits: ActLimits,
+    signed_in: SignedIn,
+    clock: Clock,
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["partner"])
+    Reader = Annotated[Membership, Depends(signed_in.even_suspended)]  # noqa: N806 - a type
     Member_ = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
     Admin = Annotated[Membership, Depends(signed_in.admin)]  # noqa: N806 - a type
 
-    async def viewed(partner: Partner) -> PartnerView:
-        return profile_view(partner, await reading.standing(partner.partner_id), clock.now())
+    async def viewed(partner: Partner, locale: Locale) -> PartnerView:
+        return profile_view(partner, await reading.standing(partner.partner_id), clock.now(), locale)
 
     async def ask(who: str, partner_id: UUID, data: Message, origin: Origin, location: str) -> Partner | Response:
         answer = await asked(
@@ -109,7 +117,7 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
 
     async def change(member: Membership, data: Message, origin: Origin) -> PartnerView | Response:
         answer = await ask(str(member.member.member_id), member.partner.partner_id, data, origin, "partner")
-        return answer if isinstance(answer, Response) else await viewed(answer)
+        return answer if isinstance(answer, Response) else await viewed(answer, member.member.locale)
 
     @router.get("/services")
     async def services() -> list[ServiceView]:
@@ -123,10 +131,13 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
     async def register(
         body: Registration, email: Annotated[str, Depends(signed_in.email)], origin: OriginHeader
     ) -> Any:
-        """Register an organisation. You become its owner; it is not published yet."""
+        """Register an organisation. You become its owner; it is not published yet. Until somebody at Jobwire has
+        vouched for it, it may receive little or nothing: `approval` and `notice` say so.
+        """
         await limits.count(RegisterPartner, Counting(person=email))
         partner_id = derived_id("partner", email, origin.key) if origin.key else uuid4()
         await slugs.claim(body.slug, partner_id)
+        await founding.claim(email, partner_id)
         owner = Member(
             member_id=member_id_of(partner_id, email),
             name=body.your_name,
@@ -137,14 +148,21 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
         actor = Actor(kind=ActorKind.PARTNER, partner_id=partner_id, member_id=owner.member_id, name=body.your_name)
         said = body.model_dump(exclude={"your_name"})
         profile = Profile.model_validate({**said, "published": False, "services": ()})
-        command = RegisterPartner(profile=profile, preferences=Preferences(), members=(owner,), actor=actor)
+        command = RegisterPartner(
+            profile=profile,
+            preferences=Preferences(),
+            members=(owner,),
+            approval=founding.approval,
+            actor=actor,
+        )
         answer = await ask(email, partner_id, command, origin, "partner")
-        return answer if isinstance(answer, Response) else await viewed(answer)
+        return answer if isinstance(answer, Response) else await viewed(answer, owner.locale)
 
     @router.get("/partner", responses=SHOWN)
-    async def one_partner(member: Member_, tag: Tag, min_version: MinVersion = 0) -> PartnerView:
-        """Your organisation, and what keeps it from receiving work."""
-        return tag(await viewed(await reading.partner(member.partner.partner_id, min_version)))
+    async def one_partner(member: Reader, tag: Tag, min_version: MinVersion = 0) -> PartnerView:
+        """Your organisation, and what keeps it from receiving work. A suspended one is shown to its team, too."""
+        partner = await reading.partner(member.partner.partner_id, min_version)
+        return tag(await viewed(partner, member.member.locale))
 
     @router.put("/partner/profile", response_model=PartnerView, responses=REPLACED)
     async def change_profile(

@@ -23,6 +23,7 @@ from shared.contracts.jobs import (
     JobBlocked,
     JobCompleted,
     JobDeclined,
+    JobEnded,
     JobExpired,
     JobReplied,
     JobReviewed,
@@ -102,7 +103,9 @@ class ListedJob(JobView):
 
 
 class MerchantJobView(BaseModel):
-    """A job as its merchant sees it: the partner's name, the conversation's state, nothing of the team's."""
+    """A job as its merchant sees it: the partner's name, the conversation's state, nothing of the team's.
+    `partner_gone`: it no longer takes part in Jobwire, and the conversation is over.
+    """
 
     job_id: UUID
     request_id: UUID
@@ -119,6 +122,7 @@ class MerchantJobView(BaseModel):
     access: StoreAccess | None
     blocked: bool
     stopped_at: datetime | None
+    partner_gone: bool
 
 
 class AlternativeView(BaseModel):
@@ -231,7 +235,7 @@ def _partners_fields(job: Job) -> dict[str, Any]:
         **{name: getattr(job, name) for name in _OF_THE_JOB},
         "deadline": job.deadline if job.status in (Status.NEW, Status.OPENED) else None,
         "decline": _told(job.decline) if job.decline else None,
-        "conversation_over": job.blocked,
+        "conversation_over": job.blocked or job.suspended,
         "request": RequestView(
             **{name: getattr(details, name) for name in _OF_THE_REQUEST},
             merchant_name=details.merchant.name,
@@ -262,6 +266,7 @@ def merchant_view(job: Job, partner: Partner | None) -> MerchantJobView:
         title=job.details.title,
         service=job.details.service,
         declined_by=job.decline.by.value if job.decline else None,
+        partner_gone=job.suspended,
         review=job.review,
     )
 
@@ -300,6 +305,7 @@ MERCHANT_SEES = frozenset(
         JobBlocked,
         JobStopped,
         ReviewTakenDown,
+        JobEnded,
     )
 )
 PARTNER_NEVER_SEES = frozenset({JobBlocked.__name__})

@@ -1,5 +1,6 @@
 """What the API shows of a partner to its own team."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +10,17 @@ from services.gateway.accounts import Membership
 from services.gateway.partner import missing
 from shared.contracts.base import Locale
 from shared.contracts.matching import Answering, ServiceStanding, StandingChanged
-from shared.contracts.partners import MailTopic, Member, Partner, Preferences, Profile, Role
+from shared.contracts.partners import (
+    Approval,
+    MailTopic,
+    Member,
+    Partner,
+    Preferences,
+    Profile,
+    Role,
+    Suspension,
+)
+from shared.i18n import N_, gettext
 
 
 class ReviewsView(BaseModel):
@@ -20,8 +31,9 @@ class ReviewsView(BaseModel):
 
 
 class PartnerView(BaseModel):
-    """`receives_work` is false as long as something is `missing`: `publish_profile`, `offer_a_service`, `be_available`
-    or `be_back` (it is away).
+    """`receives_work` is false as long as something is `missing`: `publish_profile`, `offer_a_service`, `be_available`,
+    `be_back` (it is away), `be_approved` or `be_restored`. `notice` says in the reader's language what an organisation
+    lacks that is not approved, or is suspended: then `suspended` has the reason.
     """
 
     partner_id: UUID
@@ -29,6 +41,9 @@ class PartnerView(BaseModel):
     profile: Profile
     receives_work: bool
     missing: list[str]
+    approval: Approval
+    suspended: Suspension | None
+    notice: str | None
     reviews: ReviewsView
 
 
@@ -74,7 +89,29 @@ class StandingView(BaseModel):
     services: dict[str, ServiceStanding]
 
 
-def profile_view(partner: Partner, standing: StandingChanged, now: datetime) -> PartnerView:
+_SUSPENDED = N_(
+    "This organisation is suspended. It takes no part in Jobwire, and nobody can act in its name. What it worked on "
+    "has been closed."
+)
+_NOTICES: Mapping[Approval, str | None] = {
+    Approval.PENDING: N_(
+        "This organisation waits for approval. Until then its profile is shown to nobody, and it receives no work."
+    ),
+    Approval.PROBATION: N_(
+        "This organisation is new. Until somebody at Jobwire has vouched for it, it receives few jobs, and no requests "
+        "from prospects."
+    ),
+    Approval.APPROVED: None,
+}
+
+
+def notice_of(partner: Partner, locale: Locale) -> str | None:
+    """What somebody in its team has to know of how far the organisation is let in."""
+    notice = _SUSPENDED if partner.suspended else _NOTICES[partner.approval]
+    return gettext(locale, notice) if notice else None
+
+
+def profile_view(partner: Partner, standing: StandingChanged, now: datetime, locale: Locale) -> PartnerView:
     lacks, total = missing(partner, now), standing.total()
     rating = round(total.rating_sum / total.reviews, 2) if total.reviews else None
     return PartnerView(
@@ -83,6 +120,9 @@ def profile_view(partner: Partner, standing: StandingChanged, now: datetime) -> 
         profile=partner.profile,
         receives_work=not lacks,
         missing=lacks,
+        approval=partner.approval,
+        suspended=partner.suspended,
+        notice=notice_of(partner, locale),
         reviews=ReviewsView(count=total.reviews, rating=rating),
     )
 
@@ -106,11 +146,14 @@ def standing_view(standing: StandingChanged) -> StandingView:
 
 
 class MembershipView(BaseModel):
+    """Where the organisation is `suspended`, its members can do nothing in its name."""
+
     partner_id: UUID
     partner_name: str
     member_id: UUID
     name: str
     role: Role
+    suspended: bool
 
 
 def membership_view(one: Membership) -> MembershipView:
@@ -120,6 +163,7 @@ def membership_view(one: Membership) -> MembershipView:
         member_id=one.member.member_id,
         name=one.member.name,
         role=one.member.role,
+        suspended=one.partner.suspended is not None,
     )
 
 

@@ -179,7 +179,7 @@ class Reading:
         mine = {"merchant_id": merchant_id, "_id": {"$in": list(request_ids)}}
         offered = {one["_id"]: one["alternatives"] async for one in self._alternatives.find(mine)}
         partners = await self.partners([partner_id for some in offered.values() for partner_id in some])
-        shown = {partner_id: one for partner_id, one in partners.items() if one.profile.published}
+        shown = {partner_id: one for partner_id, one in partners.items() if one.shown}
         return {
             request_id: [shown[partner_id] for partner_id in some if partner_id in shown]
             for request_id, some in offered.items()
