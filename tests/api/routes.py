@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.api.tenants import BLOCKED, GONE, OPERATOR, SUSPENDED, TEAM, THE_CONVERSATION, THE_REQUEST
+from tests.api.tenants import BLOCKED, GONE, HALTED, OPERATOR, SUSPENDED, TEAM, THE_CONVERSATION, THE_REQUEST
 
 OUTSIDE = ("stranger", "invited", "removed")
 MERCHANTS = ("mia", "olga", "mia by link")
-PARTNERS = (*TEAM, "bob", BLOCKED)
+PARTNERS = (*TEAM, "bob", BLOCKED, HALTED)
 _EVERY_ADDRESS = (*OUTSIDE, "mia", "olga", *PARTNERS, "bob_as_ada")
 EVERYBODY = (*GONE, OPERATOR, SUSPENDED, *OUTSIDE, *MERCHANTS, *PARTNERS, "bob as ada")
 
@@ -29,14 +29,20 @@ class Scope:
         return Scope({**self.refuses, **{who.replace("_", " "): status for who, status in refused.items()}})
 
     def and_operators(self) -> "Scope":
-        return Scope({who: status for who, status in self.refuses.items() if who != OPERATOR})
+        return self._and(OPERATOR)
+
+    def and_halted(self) -> "Scope":
+        return self._and(HALTED)
+
+    def _and(self, other: str) -> "Scope":
+        return Scope({who: status for who, status in self.refuses.items() if who != other})
 
 
 PUBLIC = Scope({})
 SIGNED_IN = Scope({**_refused(401, *GONE, OPERATOR), **_refused(403, SUSPENDED)})
 BY_ADDRESS = SIGNED_IN.but(mia_by_link=403)
 """What concerns all that an address is: a link that was mailed for one role does not reach it."""
-MEMBERS = Scope({**SIGNED_IN.refuses, **_refused(403, *OUTSIDE, *MERCHANTS, "bob as ada")})
+MEMBERS = Scope({**SIGNED_IN.refuses, **_refused(403, *OUTSIDE, *MERCHANTS, "bob as ada", HALTED)})
 ADMINS = MEMBERS.but(member=403, limited=403)
 ADAS_JOB = MEMBERS.but(limited=404, bob=404, blocked=404)
 ADAS_TEAM = ADMINS.but(bob=404, blocked=404)
@@ -111,7 +117,7 @@ TABLE: Mapping[str, Call] = {
     f"POST {V1}/partners": Call(BY_ADDRESS, {**PROFILE, "your_name": "Una"}),
     f"POST {V1}/invitations/{{partner_id}}/accept": Call(THE_INVITED),
     # the organisation
-    f"GET {V1}/partner": Call(MEMBERS),
+    f"GET {V1}/partner": Call(MEMBERS.and_halted()),
     f"PUT {V1}/partner/profile": Call(ADMINS, PROFILE),
     f"PUT {V1}/partner/services/{{service}}": Call(ADMINS, OFFER),
     f"DELETE {V1}/partner/services/{{service}}": Call(ADMINS),

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from shared.contracts.base import derived_id
-from shared.contracts.partners import Role
+from shared.contracts.base import Actor, ActorKind, derived_id
+from shared.contracts.partners import Role, SuspendPartner
+from shared.publisher import outgoing
+from shared.topics import PARTNER_COMMANDS
 from tests.api.populated import upload
-from tests.builders import HOUR, UNDO, a_member, an_offer
+from tests.builders import HOUR, UNDO, a_command, a_member, an_offer
 from tests.flow.people import Person, a_team, ask_for_access, session, sign_in
 from tests.flow.world import World
 
@@ -17,6 +19,8 @@ HELPER_NAME = "Secret-Helper"
 TEAM = ("owner", "admin", "member", "limited")
 GONE = ("nobody", "malformed", "closed", "expired", "idle")
 """Who has no session (any more)."""
+HALTED = "halted"
+"""Signed in, and the owner of an organisation that an operator has suspended."""
 OPERATOR = "operator"
 SUSPENDED, BLOCKED = "suspended", "blocked"
 """A member of Ada's team whom the marketplace has suspended; the owner of a team that Mia has blocked."""
@@ -104,7 +108,10 @@ async def two_partners_and_two_merchants(world: World) -> Tenants:
         a_member("Rae", Role.MEMBER, email=REMOVED, locale=owner.locale),
         a_member("Sue", Role.ADMIN, email="sue@ada.example", locale=owner.locale),
     )
-    world.register(ada.model_copy(update={"members": (owner, *others)}), bob, bea)
+    hal = a_team("Hal", services=(), published=False)
+    world.register(ada.model_copy(update={"members": (owner, *others)}), bob, bea, hal)
+    stopped = SuspendPartner(reason="Spam.", actor=Actor(kind=ActorKind.OPERATOR, name="otto"))
+    world.log.append(outgoing(PARTNER_COMMANDS.name, a_command(stopped, hal.partner_id)))
     await world.settle()
     tenants.people["expired"] = await sign_in(world, owner.email)
     await world.time_passes(10 * HOUR)
@@ -132,7 +139,7 @@ async def everybody_signs_in(tenants: Tenants, owner: str) -> None:
     people["member"] = await sign_in(world, THE_TEAM["helper's address"])
     people["admin"] = await sign_in(world, THE_TEAM["admin's address"])
     people["limited"], people["removed"] = await sign_in(world, "lou@ada.example"), await sign_in(world, REMOVED)
-    people["bob"] = await sign_in(world, "owner@bob.example")
+    people["bob"], people[HALTED] = [await sign_in(world, f"owner@{one}.example") for one in ("bob", "hal")]
     people[BLOCKED], people[SUSPENDED] = (
         await sign_in(world, "owner@bea.example"),
         await sign_in(world, "sue@ada.example"),

@@ -7,10 +7,15 @@ fails here.
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 
+from shared.contracts.base import Actor, ActorKind
+from shared.contracts.partners import SuspendPartner
+from shared.publisher import outgoing
+from shared.topics import PARTNER_COMMANDS
 from tests.api.kept import Kept
 from tests.api.routes import EVERYBODY, TABLE, Call
 from tests.api.served import documents
@@ -23,7 +28,7 @@ from tests.api.tenants import (
     secrets_from,
     two_partners_and_two_merchants,
 )
-from tests.builders import UNDO
+from tests.builders import UNDO, a_command
 from tests.flow.world import Weather, World
 
 OPERATIONS = {
@@ -196,6 +201,19 @@ async def test_an_act_that_can_still_be_taken_back_shows_on_one_side_only(tenant
     assert after == before
     await tenants["limited"].post(f"{path}/undo")
     await tenants.world.time_passes(UNDO)
+
+
+async def test_a_live_stream_ends_with_the_rights_of_its_organisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    tenants = await two_partners_and_two_merchants(World(Weather(), monkeypatch, ops_tokens=OPS_TOKENS))
+    ada, secret = UUID(tenants.ids["partner_id"]), tenants.ids["job_id"]
+    owner, mia = [await heard_by(tenants[who]) for who in ("owner", "mia")]
+    stopped = SuspendPartner(reason="Spam.", actor=Actor(kind=ActorKind.OPERATOR, name="otto"))
+    tenants.world.log.append(outgoing(PARTNER_COMMANDS.name, a_command(stopped, ada)))
+    await tenants.world.settle()
+    again = await heard_by(tenants["owner"])
+    assert [await owner.news(), await again.news()] == [[], []]
+    told_mia = [one["type"] for one in await mia.news() if one["job_id"] == secret]
+    assert told_mia == ["JobEnded", "AccessChanged"]
 
 
 async def test_the_live_stream_tells_each_side_of_its_own_jobs_only(monkeypatch: pytest.MonkeyPatch) -> None:
