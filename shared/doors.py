@@ -4,7 +4,8 @@ it in the API's document.
 
 import re
 import unicodedata
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, get_args, get_origin
 
@@ -51,6 +52,21 @@ def plain_amount(amount: Any) -> Any:
     if isinstance(amount, bool) or (isinstance(amount, str) and not re.fullmatch(AMOUNT, amount)):
         raise PydanticCustomError("decimal_parsing", "Write the amount as 1234.50 or 1234.")
     return amount
+
+
+YEAR_BACK, YEARS_AHEAD = timedelta(days=366), timedelta(days=5 * 366)
+
+
+def far_days(today: date, days: Mapping[str, date]) -> list[dict[str, str]]:
+    """What to say of days that nobody plans with: more than a year ago, or more than five years ahead. `days` are by
+    field.
+    """
+    sentence = "Name a day between a year ago and five years from now."
+    return [
+        {"field": field, "message": sentence, "code": "far_day"}
+        for field, day in days.items()
+        if not today - YEAR_BACK <= day <= today + YEARS_AHEAD
+    ]
 
 
 AMOUNT = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"

@@ -83,6 +83,12 @@ class Metrics:
             ["kind", "result"],
             registry=r,
         )
+        self.unshown = Counter(
+            "jobwire_unshown_total",
+            "What the directory could not show: a card or a review is left out, a profile answers 503.",
+            ["what"],
+            registry=r,
+        )
         self.security_events = Counter(
             "jobwire_security_events_total",
             "Events of `shared/security_events.py`: sign-ins, refusals, changes of rights, operators' acts.",

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
-from unicodedata import normalize
 from urllib.parse import urlencode
 
-from babel.numbers import NumberFormatError, parse_decimal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from services.leads.amounts import typed_amount
 from shared.contracts.base import Currency, Locale
 from shared.contracts.partners import Country, Language, Offer, Unit
 from shared.doors import AMOUNT, plain_amount
@@ -89,7 +88,7 @@ def from_query(query: Mapping[str, str], locale: Locale) -> tuple[Filters, set[s
     given["q"] = given.get("q", "")[:LONGEST]
     given["currency"] = given.get("currency") or USUAL_CURRENCY[locale]
     if "price" in given:
-        given["price"] = _number(given["price"], locale)
+        given["price"] = typed_amount(given["price"], locale)
     try:
         return Filters.model_validate(given), set()
     except ValidationError as error:
@@ -99,12 +98,3 @@ def from_query(query: Mapping[str, str], locale: Locale) -> tuple[Filters, set[s
         wrong.add("price")
     rest = {name: value for name, value in given.items() if name not in wrong - {"currency"}}
     return Filters.model_validate(rest), wrong
-
-
-def _number(text: str, locale: Locale) -> str:
-    """A plain number, or the text as it is for the model to refuse."""
-    plain = "".join(normalize("NFKC", text).split())
-    try:
-        return str(parse_decimal(plain, locale=locale.value, strict=True))
-    except NumberFormatError:
-        return plain

@@ -12,7 +12,7 @@ from shared.service import Service
 def market(service: Service) -> APIRouter:
     """Hear of partners, and give the routes that show them, JSON and HTML."""
     listen(service)
-    search = Search(service.database, service.clock)
+    search = Search(service.database, service.clock, service.metrics)
     router = APIRouter()
     router.include_router(directory_api(search))
     router.include_router(directory_pages(search, service.settings.leads_url))

@@ -121,4 +121,5 @@ def _is_plain(url: str) -> bool:
 def _back_on(partner: Mapping[str, Any], today: date) -> date | None:
     if not (partner["reachable"] and is_away(partner, today)):
         return None
-    return date.fromisoformat(partner["away"]["last_day"]) + timedelta(days=1)
+    last = date.fromisoformat(partner["away"]["last_day"])
+    return last + timedelta(days=1) if last < date.max else None

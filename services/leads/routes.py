@@ -12,7 +12,7 @@ from services.leads.submission import NewMerchant, NewRequest, PlainPhone, reach
 from shared.client_ip import Networks
 from shared.commands import NotTaken
 from shared.contracts.requests import Priorities, RequestStatus
-from shared.doors import Body, GivenLine, GivenMoney, GivenName, GivenText, GivenUrl
+from shared.doors import Body, GivenLine, GivenName, GivenText, GivenUrl
 from shared.http import Problem
 from shared.idempotency import KEY_HEADER, digest_of
 from shared.metrics import Metrics
@@ -56,7 +56,6 @@ class SentRequest(Body, NewRequest):
     business: Annotated[GivenText, BeforeValidator(seen)]
     title: Annotated[GivenLine, BeforeValidator(seen)]
     requirements: Annotated[GivenText, BeforeValidator(seen)]
-    budget: GivenMoney | None = None
     priorities: SentPriorities = Field(default_factory=SentPriorities)
 
 

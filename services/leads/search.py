@@ -13,12 +13,19 @@ from services.leads.profiles import Card, Profile, PublicReview, is_contactable,
 from services.leads.projections import PROFILES, REPUTES, REVIEWS, texts_of
 from services.leads.ranking import UNKNOWN, Standing, ranked
 from shared.clock import Clock
+from shared.failures import Unreadable
+from shared.logs import get_logger
+from shared.metrics import Metrics
 from shared.mongo import Database, Document
 from shared.tokens import Kind, Term, fold, pairs_of, terms_of
 
 PAGE = 20
+UNSHOWABLE = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What comes of values that a document of another release may hold, or that no door has ever bounded."""
 
 SEARCHABLE: Document = {"searchable": True}
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,12 @@ class Search:
     old. What is read for that is small; the page's partners are read whole.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, metrics: Metrics) -> None:
         self._partners = database[PROFILES]
         self._standings = database[REPUTES]
         self._reviews = database[REVIEWS]
         self._clock = clock
+        self._metrics = metrics
 
     async def find(self, filters: Filters) -> Found:
         """The page of the partners that fit, best first; those who cannot be contacted now come after all others."""
@@ -76,21 +84,28 @@ class Search:
         return Choices(sorted(languages), sorted(countries), sorted(currencies))
 
     async def profile(self, slug: str, review_page: int = 1) -> Profile | None:
-        """The published partner under this slug, visible in search or not."""
+        """The published partner under this slug, visible in search or not. Raises Unreadable for one that this release
+        cannot show.
+        """
         partner = await self._partners.find_one({"slug": slug, "published": True})
         if partner is None:
             return None
         standings = await self._known([partner["_id"]])
         count = await self._reviews.count_documents({"partner_id": partner["_id"]})
-        return Profile.of(
-            partner,
-            standings.get(partner["_id"], UNKNOWN),
-            self._clock.now().date(),
-            portfolio=links_of(partner["portfolio"]),
-            reviews=tuple(await self._said(partner["_id"], review_page)),
-            review_page=review_page,
-            review_pages=max(1, -(-count // PAGE)),
-        )
+        reviews = tuple(await self._said(partner["_id"], review_page))
+        try:
+            return Profile.of(
+                partner,
+                standings.get(partner["_id"], UNKNOWN),
+                self._clock.now().date(),
+                portfolio=links_of(partner["portfolio"]),
+                reviews=reviews,
+                review_page=review_page,
+                review_pages=max(1, -(-count // PAGE)),
+            )
+        except UNSHOWABLE as error:
+            self._note("profile", partner["_id"], error)
+            raise Unreadable("unshowable", "This profile cannot be shown.", partner["_id"]) from error
 
     async def _fitting(self, filters: Filters) -> list[Document]:
         terms = terms_of(filters.q)
@@ -108,13 +123,36 @@ class Search:
     async def _cards(self, page: list[UUID], standings: dict[UUID, Standing], today: date) -> list[Card]:
         found = self._partners.find({"_id": {"$in": page}}, {"tokens": 0, "blocked_by": 0})
         partners = {partner["_id"]: partner async for partner in found}
-        return [
-            Card.of(partners[partner_id], standings[partner_id], today) for partner_id in page if partner_id in partners
-        ]
+        cards = (
+            self._card(partners[partner_id], standings[partner_id], today)
+            for partner_id in page
+            if partner_id in partners
+        )
+        return [card for card in cards if card is not None]
+
+    def _card(self, partner: Document, standing: Standing, today: date) -> Card | None:
+        """None for a partner that cannot be shown: the others on its page still are."""
+        try:
+            return Card.of(partner, standing, today)
+        except UNSHOWABLE as error:
+            self._note("card", partner["_id"], error)
+            return None
+
+    def _note(self, what: str, partner_id: UUID, error: Exception) -> None:
+        self._metrics.unshown.labels(what).inc()
+        log.error("partner_not_shown", what=what, partner_id=str(partner_id), error=type(error).__name__)
 
     async def _said(self, partner_id: UUID, page: int) -> Iterable[PublicReview]:
         newest = self._reviews.find({"partner_id": partner_id}).sort([("at", -1), ("_id", -1)])
-        return [PublicReview.model_validate(review) async for review in newest.skip((page - 1) * PAGE).limit(PAGE)]
+        said = [review async for review in newest.skip((page - 1) * PAGE).limit(PAGE)]
+        return [shown for review in said if (shown := self._review(review)) is not None]
+
+    def _review(self, review: Document) -> PublicReview | None:
+        try:
+            return PublicReview.model_validate(review)
+        except UNSHOWABLE as error:
+            self._note("review", review["partner_id"], error)
+            return None
 
 
 def _is_good_enough(standing: Standing, filters: Filters) -> bool:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from babel.numbers import NumberFormatError, parse_decimal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from shared.contracts.base import Line, Locale, Money, Text, WebUrl
+from services.leads.amounts import typed_amount
+from shared.contracts.base import Line, Locale, Text, WebUrl
 from shared.contracts.requests import (
     Merchant,
     Priorities,
@@ -20,7 +20,7 @@ from shared.contracts.requests import (
     RequestKind,
     merchant_id_of,
 )
-from shared.doors import Address, plain_name
+from shared.doors import Address, GivenMoney, plain_name
 from shared.taxonomy import ServiceKey
 
 _UNSEEN = re.compile("[\u0080-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb]")
@@ -104,7 +104,7 @@ class NewRequest(BaseModel):
     service: ServiceKey
     title: SeenLine
     requirements: SeenText
-    budget: Money | None = None
+    budget: GivenMoney | None = None
     priorities: Priorities = Field(default_factory=Priorities)
     partner_id: UUID | None = None
     dropshipping: bool = False
@@ -135,18 +135,9 @@ def objection(field: str, message: str) -> dict[str, str]:
     return {"field": field, "message": message, "code": "refused"}
 
 
-def _number(text: str, locale: Locale) -> str:
-    """A number as people of this language write it; what is none comes back as it is, for the model to refuse."""
-    plain = "".join(unicodedata.normalize("NFKC", text).split())
-    try:
-        return str(parse_decimal(plain, locale=locale.value, strict=True)) if plain else ""
-    except NumberFormatError:
-        return plain
-
-
 def from_form(form: Mapping[str, str], locale: Locale, kind: RequestKind) -> dict[str, Any]:
     """The flat fields of the HTML form as the nested body, for `NewRequest` to check."""
-    amount = _number(form.get("budget_amount", ""), locale)
+    amount = typed_amount(form.get("budget_amount", ""), locale)
     own = {"phone": form.get("phone") or None} if kind.is_prospects else {"store_url": form.get("store_url", "")}
     return {
         "kind": kind,

@@ -152,6 +152,21 @@ async def test_days_that_are_none(market: Any, day: Any) -> None:
     await refused(market, "PUT", "/api/v1/preferences", expect={422}, json=body)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "field"),
+    [
+        ("0001-01-01", "2026-03-02", "away.first_day"),
+        ("2026-03-02", "9999-12-31", "away.last_day"),
+        ("2099-01-01", "2099-01-02", "away.first_day"),
+    ],
+)
+async def test_days_that_nobody_plans_with(market: Any, first: str, last: str, field: str) -> None:
+    """(L) `last_day=9999-12-31` broke every page of the directory that would list the partner."""
+    body = {"away": {"first_day": first, "last_day": last}}
+    answer = await refused(market, "PUT", "/api/v1/preferences", expect={422}, json=body)
+    assert answer.json()["errors"][0]["field"] == field
+
+
 @pytest.mark.parametrize("cursor", BAD_CURSORS, ids=range(len(BAD_CURSORS)))
 @pytest.mark.parametrize("path", ["/jobs", "/merchant/jobs", "/merchant/requests", "/jobs?q=tea"])
 async def test_cursors_that_name_no_place(market: Any, path: str, cursor: str) -> None:

@@ -33,10 +33,11 @@ class Market:
     def __init__(self, database: Any = None) -> None:
         self.clock = ManualClock()
         self.database = MemoryDatabase(self.clock.now) if database is None else database
-        self.search = Search(self.database, self.clock)
         settings = Settings(secret_keys="the-key-of-the-tests", leads_url="https://jobs.example")
         publisher = MemoryPublisher(MemoryLog(self.clock))
         service = Service("leads", settings, publisher=publisher, database=self.database, clock=self.clock)
+        self.metrics = service.metrics
+        self.search = Search(self.database, self.clock, self.metrics)
         app = application("tests")
         app.include_router(market(service))
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://leads")

@@ -43,7 +43,8 @@ from shared.contracts.partners import (
     WithdrawService,
     member_id_of,
 )
-from shared.doors import Address, Body, GivenMoney, GivenName, GivenText, GivenUrl
+from shared.doors import Address, Body, GivenMoney, GivenName, GivenText, GivenUrl, far_days
+from shared.http import field_problem
 from shared.taxonomy import SERVICES, ServiceKey
 from shared.topics import PARTNER_COMMANDS
 
@@ -208,6 +209,9 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
         """Set all preferences. Whoever is away comes back by itself after the last day. An address for notifications
         that is not a member's own gets nothing before somebody there has confirmed it.
         """
+        away = {f"away.{name}": day for name, day in body.away or ()}
+        if wrong := far_days(clock.now().date(), away):
+            raise field_problem(wrong)
         chosen = Preferences.model_validate(body.model_dump())
         before, named = member.partner.preferences.inbox, chosen.notification_email
         if named and address_key(named) != address_key(before or "") and not member.partner.joined_at(named):
