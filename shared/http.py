@@ -1,183 +1,78 @@
-"""What both HTTP sides share: problems (RFC 9457) that name the field and stand in the API's document, safe headers, a
-limit on bodies.
+"""What both HTTP sides share: an application that answers with problems (RFC 9457) that name the field and stand in the
+API's document, inside the edges of `shared.edges`.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
+from urllib.parse import quote
 
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from pymongo.errors import PyMongoError
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 from shared.commands import NotTaken
+from shared.edges import MAX_BODY_BYTES, AnswersHead, BodyLimit, KnownHosts, Punctual, SafeHeaders, Utf8Forms
 from shared.failures import Transient, Unreadable, Wedged, is_transient
-from shared.openapi import PROBLEM, WITH_STATUS, with_problems
+from shared.openapi import with_problems
+from shared.problems import CODES, Problem, field_problem, fields_of
+from shared.settings import Settings
 
-MAX_BODY_BYTES = 256 * 1024
+__all__ = ["MAX_BODY_BYTES", "Problem", "application", "field_problem", "fields_of"]
+
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",  # links carry tokens
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-_CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-
-# The page of the API documentation starts its script inline.
-_DOCS_CSP = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; frame-ancestors 'none'"
-)
+_QUERY = "%&=+;:@!$'()*,/?-._~"
 
 
-class Problem(Exception):  # noqa: N818 - the RFC's word
-    """An answer that is not 2xx. `code` is stable and machine-readable, `detail` says what to do. `retry_after` counts
-    seconds.
-    """
-
-    def __init__(self, status: int, code: str, detail: str, *, retry_after: int | None = None, **more: Any) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.headers = dict(WITH_STATUS.get(status, {}))
-        if retry_after is not None:
-            self.headers["Retry-After"] = str(retry_after)
-        self.more = more
-
-    def response(self) -> JSONResponse:
-        body = {"type": "about:blank", "title": self.code.replace("_", " "), "status": self.status}
-        return JSONResponse(
-            {**body, "code": self.code, "detail": self.detail, **self.more},
-            self.status,
-            self.headers,
-            media_type=PROBLEM,
-        )
-
-
-def application(title: str, larger_bodies: Mapping[str, int] = MappingProxyType({})) -> FastAPI:
+def application(
+    title: str,
+    larger_bodies: Mapping[str, int] = MappingProxyType({}),
+    *,
+    settings: Settings | None = None,
+    url: str = "",
+) -> FastAPI:
     """An application with the common behaviour. Its documentation page brings its own scripts. `larger_bodies` names
-    the ends of paths that take more than `MAX_BODY_BYTES`, and how much.
+    the ends of paths that take more than `MAX_BODY_BYTES`, and how much. `url` is where people reach it: under https
+    they are told to stay there. Without `settings`, which name the hosts, any host will do.
     """
-    app = FastAPIOffline(title=title, version="1", redoc_url=None)
+    # Starlette's redirect to the path without its slash would name whatever host the request does.
+    app = FastAPIOffline(title=title, version="1", redoc_url=None, redirect_slashes=False)
+    if settings is not None and not settings.docs:
+        _take_away_docs(app)
+    # The last one stands outside the others.
     app.add_middleware(BodyLimit, larger=larger_bodies)
     app.add_middleware(Utf8Forms)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(Punctual)
+    app.add_middleware(AnswersHead)
+    if settings is not None:
+        app.add_middleware(KnownHosts, names=settings.known_hosts)
+    stack, https = app.build_middleware_stack, url.startswith("https:")
+    app.build_middleware_stack = lambda: SafeHeaders(stack(), https=https)  # type: ignore[method-assign]
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(NotTaken, _on_not_taken)
     app.add_exception_handler(Wedged, _on_not_taken)
     app.add_exception_handler(Unreadable, _on_unreadable)
     app.add_exception_handler(KafkaError, _on_server_error)
     app.add_exception_handler(Transient, _on_server_error)
     app.add_exception_handler(PyMongoError, _on_server_error)
+    app.add_exception_handler(Exception, _on_bug)
     described = app.openapi
     app.openapi = lambda: app.openapi_schema or with_problems(described())  # type: ignore[method-assign]
     return app
 
 
-def field_problem(errors: list[dict[str, str]]) -> Problem:
-    """422 with one entry per field: `field` is its path with dots, `message` what is wrong."""
-    return Problem(422, "invalid_fields", "Some fields need another look.", errors=errors)
-
-
-def fields_of(errors: Any) -> list[dict[str, str]]:
-    """Pydantic's errors by field. The input itself is left out: it may be a secret, and it is the sender's anyway."""
-    return [
-        {
-            "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
-            "message": str(error["msg"]),
-            "code": str(error["type"]),
-        }
-        for error in errors
-    ]
-
-
-class BodyLimit:
-    """Refuses what is too large with a problem: at once where the length is declared, else as soon as it shows.
-
-    Starlette's own middleware answers in plain text, and has one limit for all paths.
-    """
-
-    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
-        self._app = app
-        self._larger = larger
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        limit = next((size for end, size in self._larger.items() if scope["path"].endswith(end)), MAX_BODY_BYTES)
-        declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > limit:
-            await _too_large(limit).response()(scope, receive, send)
-            return
-        taken = 0
-
-        async def receive_within_limit() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                # Not a Problem: those who parse bodies let this one pass, and take any other for bad syntax.
-                raise HTTPException(413, _too_large(limit).detail)
-            return message
-
-        await self._app(scope, receive_within_limit, send)
-
-
-class Utf8Forms:
-    """Refuses a form in another character set: Starlette takes any codec that Python knows, also those that fail with
-    errors of their own, or make texts that no answer can hold.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            _, options = parse_options_header(Headers(scope=scope).get("content-type"))
-            if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
-                await Problem(415, _CODES[415], "Send text in UTF-8.").response()(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(413, _CODES[413], f"This takes up to {limit // 1024} KiB.")
-
-
-class SafeHeaders:
-    """Sets the headers that keep a page from being framed, sniffed, or telling other sites its address."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                if "frame-ancestors" not in headers.get("Content-Security-Policy", ""):
-                    # A page whose own policy says who may frame it is not to be contradicted.
-                    headers.setdefault("X-Frame-Options", "DENY")
-                headers.setdefault("Content-Security-Policy", _DOCS_CSP if scope["path"] == "/docs" else _CSP)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+def _take_away_docs(app: FastAPI) -> None:
+    """The document stays for whoever asks the application itself; nobody is served it."""
+    app.router.routes.clear()
 
 
 async def _on_problem(_request: Request, error: Exception) -> Response:
@@ -190,7 +85,9 @@ async def _on_invalid(_request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     http = cast("HTTPException", error)
-    problem = Problem(http.status_code, _CODES.get(http.status_code, "error"), str(http.detail)).response()
+    if http.status_code == 404 and (place := _without_slash(request)):
+        return Response(status_code=308, headers={"Location": place})
+    problem = Problem(http.status_code, CODES.get(http.status_code, "error"), str(http.detail)).response()
     problem.headers.update(http.headers or {})
     if http.status_code == 405:
         problem.headers["Allow"] = ", ".join(_allowed(request))
@@ -198,13 +95,40 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods of all routes at this address. Starlette names those of the first route only."""
-    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    """The methods of all routes at this address. Starlette names those of the first route only. Where GET works, HEAD
+    does.
+    """
+    scopes = {method: {**request.scope, "method": "GET" if method == "HEAD" else method} for method in _METHODS}
     return [
         method
         for method, scope in scopes.items()
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     ]
+
+
+def _without_slash(request: Request) -> str | None:
+    """The same address without the slash at its end, if something is there. Of the request's own words only path and
+    query are in it, and the path begins with one slash: it leads to this site whatever it says.
+    """
+    path = request.scope["path"]
+    if not path.endswith("/") or not path.strip("/"):
+        return None
+    place = "/" + path.strip("/")
+    scope = {**request.scope, "path": place}
+    if not any(not isinstance(route, Mount) and route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+        return None
+    query = request.scope["query_string"].decode("latin-1")
+    return quote(place) + (f"?{quote(query, safe=_QUERY)}" if query else "")
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    """Whoever was sending is gone, and nobody reads this."""
+    return Response(status_code=400)
+
+
+async def _on_bug(_request: Request, _error: Exception) -> Response:
+    """It is raised on after this, and logged."""
+    return Problem(500, "our_fault", "Something went wrong on our side. We have been told.").response()
 
 
 async def _on_not_taken(_request: Request, _error: Exception) -> Response:
@@ -223,14 +147,3 @@ async def _on_server_error(_request: Request, error: Exception) -> Response:
 async def _on_unreadable(_request: Request, _error: Exception) -> Response:
     """In the middle of a rolling upgrade: another replica, or this one in a few minutes, can read it."""
     return Problem(503, "try_again", "This is being moved to a newer release. Try again in a minute.").response()
-
-
-_CODES = {
-    400: "bad_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "too_large",
-    415: "unsupported_type",
-}

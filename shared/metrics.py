@@ -83,6 +83,14 @@ class Metrics:
             ["kind", "result"],
             registry=r,
         )
+        self.connections = Gauge("jobwire_connections", "Open connections of clients.", registry=r)
+        self.connections_dropped = Counter(
+            "jobwire_connections_dropped_total",
+            "Connections that we ended: idle, late_head, long_head, slow_body, unread, bad_request; full and network "
+            "(more than one process or one network may have: who kept us waiting longest makes room).",
+            ["reason"],
+            registry=r,
+        )
         self.unshown = Counter(
             "jobwire_unshown_total",
             "What the directory could not show: a card or a review is left out, a profile answers 503.",

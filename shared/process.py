@@ -5,7 +5,6 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -14,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shared.connections import Limits, Watch, allow_files
 from shared.failures import is_transient
 from shared.fetching import Broker, Subscription
 from shared.logs import configure, get_logger
+from shared.metrics import Metrics
 from shared.mongo import Mongo
 from shared.publisher import KafkaPublisher
 from shared.service import Service
@@ -25,11 +26,12 @@ from shared.settings import Settings
 log = get_logger(__name__)
 
 WATCH_SECONDS = 5.0
+OPS_CONNECTIONS = 200
 RETRY_PARKED_SECONDS = 60.0
 
 
 class Process:
-    """A service connected to real servers, with its health and metrics on HTTP."""
+    """A service connected to real servers, with its health and metrics on a port of their own."""
 
     def __init__(self, service: Service, mongo: Mongo, publisher: KafkaPublisher) -> None:
         self._service = service
@@ -53,10 +55,8 @@ class Process:
         ]
 
     @asynccontextmanager
-    async def lifespan(self, _app: Any) -> AsyncIterator[None]:
-        """The port answers at once, so that somebody can see that it is waiting; `ready` turns true when it has all
-        it needs.
-        """
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Starts what the service is made of, and stops it in order; `ready` turns true when it has all it needs."""
         starting = asyncio.create_task(self._watched("start", self._start))
         self._running.append(starting)
         try:
@@ -160,12 +160,13 @@ class Process:
 
 
 Build = Callable[[Service], Starlette | None]
-"""Names the service's parts; gives its HTTP application if it has one."""
+"""Names the service's parts; gives its HTTP application if it has one: only then it has a port for the public."""
 
 
 def run(name: str, build: Build, settings: Settings) -> None:
     """The whole life of a service's process. Leaves with status 1 when it failed and should be started again."""
     configure(name, settings.log_level, settings.log_format)
+    allow_files()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         raise SystemExit(runner.run(_serve(name, build, settings)))
 
@@ -176,44 +177,64 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
     )
     publisher = KafkaPublisher(settings, f"jobwire-{name}")
     service = Service(name, settings, publisher=publisher, database=mongo.database(settings.database(name)))
-    app = build(service) or Starlette()
+    app = build(service)
     process = Process(service, mongo, publisher)
-    app.router.routes[:0] = process.routes()
-    app.router.lifespan_context = process.lifespan
-    server = _Server(
-        uvicorn.Config(
-            app,
-            settings.host,
-            settings.port,
-            log_config=None,
-            timeout_graceful_shutdown=10,
-            proxy_headers=False,  # on by default: it would believe whoever speaks from this machine
-        ),
-        service,
-    )
-    process.on_failure = server.leave
-    await server.serve()
+    ops = _Server(_ops(process, service))
+    public = _Server(_public(app, service)) if app else None
+
+    def leave() -> None:
+        service.stopping.set()
+        if public:
+            public.should_exit = True
+
+    process.on_failure = leave
+    for signal_ in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal_, leave)
+    # The ports answer at once, so that somebody can see that it is waiting; that of health until it has stopped.
+    watched = asyncio.create_task(ops.serve())
+    async with process.lifespan():
+        await (public.serve() if public else service.stopping.wait())
+    ops.should_exit = True
+    await watched
     return 1 if process.failure else 0
 
 
-class _Server(uvicorn.Server):
-    """Tells open event streams that the process is going, or they would hold it up."""
+def _public(app: Starlette, service: Service) -> uvicorn.Config:
+    settings = service.settings
+    limits, url = Limits.of(settings), settings.leads_url if service.name == "leads" else settings.public_url
+    watch = Watch(limits, service.metrics, trusted=settings.trusted_proxies, https=url.startswith("https:"))
+    return _config(app, settings.host, settings.port, watch)
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
+
+def _ops(process: Process, service: Service) -> uvicorn.Config:
+    settings = service.settings
+    watch = Watch(Limits(connections=OPS_CONNECTIONS), Metrics(service.name))  # not among those of clients
+    return _config(Starlette(routes=process.routes()), settings.ops_host or settings.host, settings.ops_port, watch)
+
+
+def _config(app: Starlette, host: str, port: int, watch: Watch) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host,
+        port,
+        http=watch.protocol(),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=watch.limits.keep_alive_seconds,
+        server_header=False,
+        proxy_headers=False,  # on by default: it would believe whoever speaks from this machine
+    )
+
+
+class _Server(uvicorn.Server):
+    """One port of a process that is told to stop as a whole."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, but a process that was asked to stop and did so ends with status 0, not by the signal."""
-        loop = asyncio.get_running_loop()
-        for signal_ in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_, self.leave)
+        """The process hears them. Asked to stop, it ends with status 0, not by the signal, as uvicorn's would."""
         yield
-
-    def leave(self) -> None:
-        self._service.stopping.set()
-        self.should_exit = True
 
 
 def _collect_rarely() -> None:

@@ -1,6 +1,7 @@
 """Settings, from the environment. One class for what all services share; a service with more inherits from it."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -32,6 +33,21 @@ class Settings(BaseSettings):
     """Where people reach the gateway; links in mails begin with it."""
     leads_url: str = "http://127.0.0.1:8001"
     """Where people reach the public pages."""
+
+    hosts: str = ""
+    """Names that requests may be for, besides those of `public_url`, `leads_url` and this machine, comma-separated:
+    `*.shop.example` covers what stands below it, `*` is any name.
+    """
+    docs: bool = True
+    """Whether `/docs` and `/openapi.json` are served."""
+    ops_host: str = ""
+    """Where health and metrics are served, for those who run Jobwire alone; empty: on the same address as `host`."""
+    ops_port: int = Field(0, ge=0, le=65_535)
+    """0: any free port, which the log names."""
+    connections: int = Field(20_000, ge=10)
+    """Of one process. At that many, who has kept us waiting longest makes room."""
+    connections_per_network: int = Field(2_000, ge=0)
+    """From one IPv4 address or one IPv6 network (/64), but for `trusted_proxies`. 0: no limit."""
 
     platform_url: str = "http://127.0.0.1:8090"
     """The platform that hosts the merchants' stores and grants access to them."""
@@ -130,6 +146,13 @@ class Settings(BaseSettings):
     """So long its bare id, which keeps the same mail from being sent twice; and what nobody knows the end of."""
     dead_letter_days: int = Field(365, ge=0)
     """How long a record that could not be used is kept, people's words and all; 0: for ever."""
+
+    @property
+    def known_hosts(self) -> frozenset[str]:
+        """The names that requests may be for."""
+        ours = (urlsplit(url).hostname or "" for url in (self.public_url, self.leads_url))
+        others = (name.strip().lower() for name in self.hosts.split(","))
+        return frozenset({"localhost", "127.0.0.1", "::1", *ours, *others} - {""})
 
     @property
     def dead_letters_kept(self) -> timedelta | None:

@@ -15,7 +15,7 @@ from uuid import UUID
 import typer
 
 from deploy.bench.backlog import backlog, publish
-from deploy.local.fleet import DEFAULT_PORTS, Fleet
+from deploy.local.fleet import FREE_OPS_PORTS, FREE_PORTS, Fleet
 from deploy.local.stack import ANY_PORTS, LocalStack
 from deploy.market import load_partners
 from deploy.provision import provision
@@ -52,9 +52,10 @@ async def _measure(folder: Path, commands: int, jobs: int) -> None:
                 "JOBWIRE_LOG_LEVEL": "WARNING",
             },
             folder / "logs",
-            ports=dict.fromkeys(DEFAULT_PORTS, 0),
+            ports=FREE_PORTS,
+            ops_ports=FREE_OPS_PORTS,
         )
-        names = list(fleet.ports)
+        names = list(fleet.ops_ports)
         await fleet.start()
         await seed(settings)
         await _until_quiet(fleet, settings)

@@ -11,7 +11,7 @@ from typing import Self
 
 import psutil
 
-from deploy.local.fleet import DEFAULT_PORTS
+from deploy.local.fleet import DEFAULT_PORTS, OPS_PORTS
 from deploy.local.parts import HOST, choose_port
 from deploy.local.processes import ManagedProcess
 from shared.topics import SERVICES
@@ -57,6 +57,7 @@ class Running:
             env={
                 **ours,
                 **{f"JOBWIRE_PORT_{name.upper()}": str(port) for name, port in ports.items()},
+                **{f"JOBWIRE_OPS_PORT_{name.upper()}": "0" for name in OPS_PORTS},
                 "PYTHONPATH": str(_ROOT),
                 "PYTHONUNBUFFERED": "1",
             },

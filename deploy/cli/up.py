@@ -15,7 +15,7 @@ from typing import Any
 
 from deploy.cli.progress import Display
 from deploy.journey import PATIENCE_SECONDS, Journey, JourneyFailed, Step
-from deploy.local.fleet import DEFAULT_PORTS, Fleet
+from deploy.local.fleet import DEFAULT_PORTS, OPS_PORTS, Fleet
 from deploy.local.parts import PartUnavailable
 from deploy.local.processes import ProcessFailed
 from deploy.local.stack import DEFAULT_DATA_DIR, Endpoints, LocalStack, Ports
@@ -96,7 +96,11 @@ class _Up:
             window = window_seconds()
             extra = {} if self._mode is Mode.STAY else short_window(window)
             fleet = Fleet(
-                {**environ, **extra}, DEFAULT_DATA_DIR / "logs", ports=_service_ports(), progress=self._display.say
+                {**environ, **extra},
+                DEFAULT_DATA_DIR / "logs",
+                ports=_named_ports("JOBWIRE_PORT", DEFAULT_PORTS),
+                ops_ports=_named_ports("JOBWIRE_OPS_PORT", OPS_PORTS),
+                progress=self._display.say,
             )
             stack.push_async_callback(fleet.stop)
             await fleet.start()
@@ -204,8 +208,8 @@ def _ports() -> Ports:
     )
 
 
-def _service_ports() -> dict[str, int]:
-    return {name: int(os.environ.get(f"JOBWIRE_PORT_{name.upper()}", port)) for name, port in DEFAULT_PORTS.items()}
+def _named_ports(setting: str, defaults: Mapping[str, int]) -> dict[str, int]:
+    return {name: int(os.environ.get(f"{setting}_{name.upper()}", port)) for name, port in defaults.items()}
 
 
 def _default(name: str) -> str:

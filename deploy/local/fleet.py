@@ -15,7 +15,11 @@ from deploy.local.processes import ManagedProcess
 _ROOT = Path(__file__).parents[2]
 _RESTART_SECONDS = 1.0
 
-DEFAULT_PORTS = {"gateway": 8000, "leads": 8001, "matching": 8002, "jobs": 8003, "notifications": 8004}
+DEFAULT_PORTS = {"gateway": 8000, "leads": 8001}
+"""Of those that people and programs speak to."""
+OPS_PORTS = {"gateway": 9100, "leads": 9101, "matching": 9102, "jobs": 9103, "notifications": 9104}
+"""Health and metrics of each."""
+FREE_PORTS, FREE_OPS_PORTS = dict.fromkeys(DEFAULT_PORTS, 0), dict.fromkeys(OPS_PORTS, 0)
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,12 @@ class Fleet:
         log_dir: Path,
         *,
         ports: Mapping[str, int] = DEFAULT_PORTS,
+        ops_ports: Mapping[str, int] = OPS_PORTS,
         progress: Progress = say_nothing,
     ) -> None:
         """`environ` is what all services get; a port of 0 means any free one."""
-        self.ports = {
-            name: choose_port(name, port, f"Stop what is using it, or set JOBWIRE_PORT_{name.upper()}.")
-            for name, port in ports.items()
-        }
-        self.urls = Urls(self._url("gateway"), self._url("leads"))
+        self.ports, self.ops_ports = _chosen("JOBWIRE_PORT", ports), _chosen("JOBWIRE_OPS_PORT", ops_ports)
+        self.urls = Urls(*(f"http://{HOST}:{self.ports[name]}" for name in ("gateway", "leads")))
         self._environ = {**environ, "JOBWIRE_PUBLIC_URL": self.urls.gateway, "JOBWIRE_LEADS_URL": self.urls.leads}
         self._log_dir = log_dir
         self._progress = progress
@@ -53,7 +55,7 @@ class Fleet:
 
     async def start(self) -> None:
         """All at once; returns when every service is ready. Raises ProcessFailed when one cannot start."""
-        await asyncio.gather(*(self.start_one(name, {}) for name in self.ports))
+        await asyncio.gather(*(self.start_one(name, {}) for name in self.ops_ports))
 
     async def start_one(self, name: str, extra: Mapping[str, str]) -> None:
         """Start (or start again, with other settings) one service and keep it running."""
@@ -64,7 +66,7 @@ class Fleet:
             [sys.executable, "-m", f"services.{name}.main"],
             log_file=self._log_dir / f"{name}.log",
             cwd=_ROOT,
-            env={**self._environ, "JOBWIRE_PORT": str(self.ports[name]), **extra},
+            env={**self._environ, **self._listening(name), **extra},
         )
         self.processes[name] = process
         began = asyncio.get_running_loop().time()
@@ -89,19 +91,19 @@ class Fleet:
         """Records of a topic that some service has yet to handle."""
         total = 0.0
         async with _plain_http() as client:
-            for name in self.ports:
-                metrics = (await client.get(self._url(name) + "/metrics")).text
+            for name in self.ops_ports:
+                metrics = (await client.get(self.ops_url(name) + "/metrics")).text
                 total += _sum(metrics, "jobwire_consumer_lag_records", {"topic": topic})
         return total
 
     async def metric(self, name: str, metric: str) -> float:
         async with _plain_http() as client:
-            return _sum((await client.get(self._url(name) + "/metrics")).text, metric, {})
+            return _sum((await client.get(self.ops_url(name) + "/metrics")).text, metric, {})
 
     async def _ready(self, name: str) -> bool:
         try:
             async with _plain_http() as client:
-                answer = await client.get(self._url(name) + "/health/ready", timeout=2)
+                answer = await client.get(self.ops_url(name) + "/health/ready", timeout=2)
                 return answer.status_code == 200 and answer.json()["service"] == name
         except httpx2.HTTPError:
             return False
@@ -113,8 +115,20 @@ class Fleet:
             await asyncio.sleep(_RESTART_SECONDS)
             await process.start()
 
-    def _url(self, name: str) -> str:
-        return f"http://{HOST}:{self.ports[name]}"
+    def ops_url(self, name: str) -> str:
+        """Where a service tells its health and its metrics."""
+        return f"http://{HOST}:{self.ops_ports[name]}"
+
+    def _listening(self, name: str) -> dict[str, str]:
+        public = {"JOBWIRE_PORT": str(self.ports[name])} if name in self.ports else {}
+        return {**public, "JOBWIRE_OPS_PORT": str(self.ops_ports[name])}
+
+
+def _chosen(setting: str, ports: Mapping[str, int]) -> dict[str, int]:
+    return {
+        name: choose_port(name, port, f"Stop what is using it, or set {setting}_{name.upper()}.")
+        for name, port in ports.items()
+    }
 
 
 def _plain_http() -> httpx2.AsyncClient:

@@ -32,6 +32,7 @@ PARTNER = Aggregate(
 
 class GatewaySettings(Settings):
     port: int = 8000
+    ops_port: int = 9100
 
 
 def build(service: Service) -> FastAPI:

@@ -37,6 +37,10 @@ JOB = Aggregate(
 )
 
 
+class JobsSettings(Settings):
+    ops_port: int = 9103
+
+
 def build(service: Service) -> None:
     jobs = service.database["jobs"]
     service.prepares(lambda: partners.prepare(jobs))
@@ -61,7 +65,7 @@ def build(service: Service) -> None:
 
 
 def main() -> None:
-    run("jobs", build, Settings())
+    run("jobs", build, JobsSettings())
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ LEAD = Aggregate(
 
 class LeadsSettings(Settings):
     port: int = 8001
+    ops_port: int = 9101
 
 
 def build(service: Service) -> FastAPI:
@@ -58,7 +59,7 @@ def build(service: Service) -> FastAPI:
     service.prepares(watch.prepare)
     service.hears("leads.suspensions", [SUSPENSIONS, REQUESTS], watch)
 
-    app = application("Jobwire: requests")
+    app = application("Jobwire: requests", settings=service.settings, url=service.settings.leads_url)
     app.include_router(intake(service, service.asks()))
     app.include_router(market(service))
     app.mount("/static", StaticFiles(directory=PAGES / "static"))

@@ -22,7 +22,9 @@ def pages(forms: Forms) -> APIRouter:
     @router.get("/framed.js")
     async def script(request: Request) -> Response:
         name = request.url.path.rpartition("/")[2]
-        return FileResponse(STATIC / name, media_type="text/javascript", headers={"Cache-Control": "max-age=3600"})
+        # Other sites' pages load the first of them.
+        about = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
+        return FileResponse(STATIC / name, media_type="text/javascript", headers=about)
 
     for place in PLACES:
         _form_at(router, place, forms)

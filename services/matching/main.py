@@ -31,6 +31,10 @@ def the_match(choose: Choose, weights: str) -> Aggregate[Match]:
     )
 
 
+class MatchingSettings(Settings):
+    ops_port: int = 9102
+
+
 def build(service: Service) -> None:
     settings = service.settings
     weights = weights_in(settings.matching_weights)
@@ -56,7 +60,7 @@ def build(service: Service) -> None:
 
 
 def main() -> None:
-    run("matching", build, Settings())
+    run("matching", build, MatchingSettings())
 
 
 if __name__ == "__main__":

@@ -19,6 +19,10 @@ from shared.settings import Settings
 from shared.topics import JOB_EVENTS, LEAD_EVENTS, MAIL_CHOICES, MATCHES, PARTNERS, REQUESTS, SIGN_INS, SUSPENSIONS
 
 
+class NotificationsSettings(Settings):
+    ops_port: int = 9104
+
+
 def build(service: Service) -> None:
     settings, clock, database = service.settings, service.clock, service.database
     outbox, refusals, teams = Outbox(database), Refusals(database), Teams(database)
@@ -56,7 +60,7 @@ def build(service: Service) -> None:
 
 
 def main() -> None:
-    run("notifications", build, Settings())
+    run("notifications", build, NotificationsSettings())
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ NOT_OF_THE_FORM = {
     "refused": "a direct request names its partner, one that offers the service",
     "away/value_error": "the last day is before the first",
     "query.currency/value_error": "a price is compared in its currency, so it comes with one",
+    "far_day": "nobody plans so far ahead, or goes back so far",
     "empty": "a file without content",
     "unsupported_type": "the content of a file decides",
     "version_mismatch": "what is replaced is not what the tag names",

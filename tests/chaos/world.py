@@ -65,7 +65,7 @@ class Replica:
     """One process of the jobs service. Whatever ends it, it is started again at once."""
 
     def __init__(self, name: str, module: str, folder: Path, environ: dict[str, str]) -> None:
-        self.port = choose_port(name, 0, "")
+        self.port, self._ops_port = choose_port(name, 0, ""), choose_port(name, 0, "")
         self.ends: list[int] = []
         """How it ended, when nobody had killed it. A replica that gives up on a producer it can't use leaves with 1,
         which is what it should do."""
@@ -74,7 +74,7 @@ class Replica:
             [sys.executable, "-m", module],
             log_file=folder / f"{name}.log",
             cwd=_ROOT,
-            env={**environ, "JOBWIRE_PORT": str(self.port)},
+            env={**environ, "JOBWIRE_PORT": str(self.port), "JOBWIRE_OPS_PORT": str(self._ops_port)},
         )
         self._keeper: asyncio.Task[None] | None = None
         self.consuming = False
@@ -131,7 +131,7 @@ class Replica:
         try:
             async with httpx2.AsyncClient() as client:
                 return (
-                    await client.get(f"http://{HOST}:{self.port}/health/ready", timeout=patience(2))
+                    await client.get(f"http://{HOST}:{self._ops_port}/health/ready", timeout=patience(2))
                 ).status_code == 200
         except httpx2.HTTPError:
             return False

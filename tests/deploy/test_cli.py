@@ -23,9 +23,8 @@ pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
 FREE_PORTS = {
-    f"JOBWIRE_PORT_{part}": "0"
-    for part in ("KAFKA", "MONGODB", "SMTP", "MAIL_API", "PLATFORM", *(name.upper() for name in SERVICES))
-}
+    f"JOBWIRE_PORT_{part}": "0" for part in ("KAFKA", "MONGODB", "SMTP", "MAIL_API", "PLATFORM", "GATEWAY", "LEADS")
+} | {f"JOBWIRE_OPS_PORT_{name.upper()}": "0" for name in SERVICES}
 NAMED_SERVERS = ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", "SMTP_URL", "MAIL_API_URL", "JOBWIRE_PLATFORM_URL")
 
 

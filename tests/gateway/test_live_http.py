@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,7 +17,8 @@ from services.gateway.api.event_stream import EventStream
 from services.gateway.live import hub as live
 from services.gateway.live.stream import Stream
 from shared.clock import SystemClock
-from shared.process import _Server
+from shared.connections import Limits, Watch
+from shared.process import _config, _Server
 from shared.service import Service
 from shared.settings import Settings
 from tests.fakes import MemoryLog, MemoryPublisher
@@ -49,8 +49,13 @@ class Gateway:
         )
         self.service.stopping = self.replica.stopping
         app = Starlette(routes=[Route("/events", self._events), Route("/health/live", self._live)])
-        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2)
-        self.server = _Server(config, self.service)
+        config = _config(app, HOST, 0, Watch(Limits(), self.service.metrics))
+        config.timeout_graceful_shutdown = 2
+        self.server = _Server(config)
+
+    def leave(self) -> None:
+        self.service.stopping.set()
+        self.server.should_exit = True
 
     @property
     def port(self) -> int:
@@ -82,7 +87,7 @@ async def gateway() -> AsyncIterator[Gateway]:
     gateway = Gateway()
     serving = asyncio.create_task(gateway.server.serve([gateway.listening]))
     yield gateway
-    gateway.server.leave()
+    gateway.leave()
     await asyncio.wait_for(serving, patience(20))
 
 
@@ -138,7 +143,7 @@ async def test_a_client_that_goes_is_forgotten_at_once(gateway: Gateway) -> None
 
 async def test_a_process_that_is_asked_to_stop_ends_its_streams_and_does_not_wait_for_them(gateway: Gateway) -> None:
     async with connected(gateway) as (client, _):
-        gateway.server.leave()
+        gateway.leave()
         assert (await rest_of(client)).endswith(b"0\r\n\r\n"), "The answer is complete: the page sees an ordinary end."
     await gateway.until_open(0)
 
@@ -167,7 +172,7 @@ async def test_a_client_that_never_reads_costs_its_own_queue_and_is_let_go(
         await assert_alive(gateway)
         await gateway.until_open(1)
         await assert_alive(gateway)
-        gateway.server.leave()
+        gateway.leave()
         assert b"event: job" in await reading, "Whoever reads hears on."
 
 
@@ -179,7 +184,7 @@ async def test_a_client_that_never_reads_does_not_hold_up_the_end(
         await gateway.until_open(1)
         await full(gateway)
         assert stuck(gateway)
-        gateway.server.leave()
+        gateway.leave()
         await gateway.until_open(0)
 
 

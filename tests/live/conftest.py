@@ -10,8 +10,7 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.cli.up import short_window, window_seconds
-from deploy.local.fleet import DEFAULT_PORTS, Fleet
-from deploy.local.parts import HOST
+from deploy.local.fleet import FREE_OPS_PORTS, FREE_PORTS, Fleet
 from deploy.local.stack import Endpoints
 from deploy.provision import provision
 from deploy.seed import seed
@@ -21,8 +20,6 @@ from shared.topics import PARTNER_COMMANDS, PARTNERS
 from tests.live.log import Log, log_of, until
 from tests.live.process import plain_http
 from tests.servers import environ_of, new_namespace, remove, settings_for
-
-FREE_PORTS = dict.fromkeys(DEFAULT_PORTS, 0)
 
 
 @dataclass
@@ -42,13 +39,13 @@ class Jobwire:
         """What each service says of itself at /health/live, by service."""
         async with plain_http() as client:
             return {
-                name: (await client.get(f"http://{HOST}:{port}/health/live")).json()
-                for name, port in self.fleet.ports.items()
+                name: (await client.get(f"{self.fleet.ops_url(name)}/health/live")).json()
+                for name in self.fleet.ops_ports
             }
 
     async def metric(self, service: str, name: str, **labels: str) -> float:
         async with plain_http() as client:
-            text = (await client.get(f"http://{HOST}:{self.fleet.ports[service]}/metrics")).text
+            text = (await client.get(f"{self.fleet.ops_url(service)}/metrics")).text
         return sum(
             sample.value
             for family in text_string_to_metric_families(text)
@@ -64,7 +61,7 @@ async def jobwire(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) 
     logs: Path = tmp_path_factory.mktemp("fleet")
     await provision(settings)
     window = window_seconds()
-    fleet = Fleet(environ_of(settings, **short_window(window)), logs, ports=FREE_PORTS)
+    fleet = Fleet(environ_of(settings, **short_window(window)), logs, ports=FREE_PORTS, ops_ports=FREE_OPS_PORTS)
     mongo = Mongo.connect(servers.mongodb_uri)
     async with log_of(settings) as log:
         try:

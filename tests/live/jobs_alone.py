@@ -26,7 +26,7 @@ class JobsAlone(ServiceProcess):
             [sys.executable, "-m", "tests.live.jobs_alone"],
             log_file=folder / "jobs.log",
             cwd=Path(__file__).parents[2],
-            env={**environ, "JOBWIRE_PORT": str(self.port), "JOBWIRE_LOG_LEVEL": "WARNING", TICK: str(tick)},
+            env={**environ, "JOBWIRE_OPS_PORT": str(self.ops_port), "JOBWIRE_LOG_LEVEL": "WARNING", TICK: str(tick)},
         )
 
 

@@ -26,13 +26,13 @@ class ServiceProcess:
     def __init__(
         self, service: str, environ: Mapping[str, str], folder: Path, *, name: str = "", module: str = ""
     ) -> None:
-        self.port = choose_port(service, 0, "")
+        self.port, self.ops_port = choose_port(service, 0, ""), choose_port(service, 0, "")
         self.process = ManagedProcess(
             name or service,
             [sys.executable, "-m", module or f"services.{service}.main"],
             log_file=folder / f"{name or service}.log",
             cwd=_ROOT,
-            env={**environ, "JOBWIRE_PORT": str(self.port)},
+            env={**environ, "JOBWIRE_PORT": str(self.port), "JOBWIRE_OPS_PORT": str(self.ops_port)},
         )
 
     async def start(self) -> None:
@@ -51,7 +51,7 @@ class ServiceProcess:
         """Status and body of /health/live or /health/ready; None while nobody listens."""
         try:
             async with plain_http() as client:
-                response = await client.get(f"http://{HOST}:{self.port}/health/{which}")
+                response = await client.get(f"http://{HOST}:{self.ops_port}/health/{which}")
         except httpx2.HTTPError:
             return None
         return response.status_code, response.json()

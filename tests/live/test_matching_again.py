@@ -123,7 +123,7 @@ class Told:
     async def _heard(self, group: str) -> float:
         """How many records a group has handled since this process started: these groups read from the beginning."""
         async with plain_http() as client:
-            text = (await client.get(f"http://{HOST}:{self._process.port}/metrics")).text
+            text = (await client.get(f"http://{HOST}:{self._process.ops_port}/metrics")).text
         return sum(
             sample.value
             for family in text_string_to_metric_families(text)

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from deploy.cli.up import short_window, window_seconds
 from deploy.groups import Groups
-from deploy.local.fleet import DEFAULT_PORTS, Fleet
+from deploy.local.fleet import FREE_OPS_PORTS, FREE_PORTS, Fleet
 from deploy.local.stack import Endpoints
 from deploy.provision import provision
 from deploy.rebuild import GatewayRuns, rebuild
@@ -98,7 +98,7 @@ async def desk(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> 
     window = window_seconds()
     environ = environ_of(settings, **short_window(window), **ONE_WAVE)
     await provision(settings)
-    fleet = Fleet(environ, tmp_path_factory.mktemp("fleet"), ports=dict.fromkeys(DEFAULT_PORTS, 0))
+    fleet = Fleet(environ, tmp_path_factory.mktemp("fleet"), ports=FREE_PORTS, ops_ports=FREE_OPS_PORTS)
     mongo = Mongo.connect(servers.mongodb_uri)
     try:
         async with Groups(settings) as groups:

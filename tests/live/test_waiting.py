@@ -192,7 +192,7 @@ async def _jobs_in_here(settings: Settings, left: asyncio.Event) -> AsyncIterato
     process.on_failure = left.set
     app = Starlette(routes=process.routes())
     async with (
-        process.lifespan(app),
+        process.lifespan(),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://jobs") as client,
     ):
         await until(lambda: _status(client, 200, "ready"), what="it is ready")

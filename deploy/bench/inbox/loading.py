@@ -199,13 +199,13 @@ class _Service:
     """`async with` one service as a process: ready inside the block."""
 
     def __init__(self, name: str, environ: Mapping[str, str], log_file: Path) -> None:
-        self.port = choose_port(name, 0, "")
+        self.port, self._ops_port = choose_port(name, 0, ""), choose_port(name, 0, "")
         self._process = ManagedProcess(
             name,
             [sys.executable, "-m", f"services.{name}.main"],
             log_file=log_file,
             cwd=_ROOT,
-            env={**_foreign(), **environ, "JOBWIRE_PORT": str(self.port)},
+            env={**_foreign(), **environ, "JOBWIRE_PORT": str(self.port), "JOBWIRE_OPS_PORT": str(self._ops_port)},
         )
 
     async def __aenter__(self) -> Self:
@@ -219,6 +219,6 @@ class _Service:
     async def _ready(self) -> bool:
         try:
             async with httpx2.AsyncClient(verify=False, timeout=2) as client:
-                return (await client.get(f"http://{HOST}:{self.port}/health/ready")).status_code == 200
+                return (await client.get(f"http://{HOST}:{self._ops_port}/health/ready")).status_code == 200
         except httpx2.HTTPError:
             return False

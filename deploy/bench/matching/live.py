@@ -94,7 +94,7 @@ async def matching(endpoints: Endpoints, settings: Settings, folder: Path) -> As
     ours = {
         "JOBWIRE_NAMESPACE": settings.namespace,
         "JOBWIRE_PARTITIONS": str(settings.partitions),
-        "JOBWIRE_PORT": str(port),
+        "JOBWIRE_OPS_PORT": str(port),
         "JOBWIRE_LOG_LEVEL": "WARNING",
         "OPENBLAS_NUM_THREADS": "1",
     }

@@ -80,7 +80,7 @@ def dashboard(parts: Parts) -> FastAPI:
     merchant_desk = MerchantDesk(commander, reading, limits)
     operators_desk, queue = OperatorsDesk(commander, parts.oversight.acts), parts.oversight.queue
 
-    app = application("Jobwire: dashboard", LARGER_BODIES)
+    app = application("Jobwire: dashboard", LARGER_BODIES, settings=parts.settings, url=parts.settings.public_url)
     for router in (
         sessions_api(accounts, joining, signed_in, limits, parts.security),
         partner_api(commander, reading, parts.slugs, parts.founding, limits, signed_in, clock),
