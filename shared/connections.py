@@ -102,9 +102,11 @@ class Watch:
             ip = ip_address(peer[0].partition("%")[0]) if peer else None
         except ValueError:
             ip = None
+        if isinstance(ip, IPv6Address):
+            ip = ip.ipv4_mapped or ip
         if ip is None or any(ip in proxy for proxy in self._trusted):
             return None
-        if isinstance(ip, IPv6Address) and ip.ipv4_mapped is None:
+        if isinstance(ip, IPv6Address):
             return str(ip_network((ip, 64), strict=False))
         return str(ip)
 

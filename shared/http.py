@@ -20,11 +20,11 @@ from starlette.routing import Match, Mount
 from shared.commands import NotTaken
 from shared.edges import MAX_BODY_BYTES, AnswersHead, BodyLimit, KnownHosts, Punctual, SafeHeaders, Utf8Forms
 from shared.failures import Transient, Unreadable, Wedged, is_transient
-from shared.openapi import with_problems
+from shared.openapi import PROBLEM, with_problems
 from shared.problems import CODES, Problem, field_problem, fields_of
 from shared.settings import Settings
 
-__all__ = ["MAX_BODY_BYTES", "Problem", "application", "field_problem", "fields_of"]
+__all__ = ["MAX_BODY_BYTES", "PROBLEM", "Problem", "application", "field_problem", "fields_of"]
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _QUERY = "%&=+;:@!$'()*,/?-._~"

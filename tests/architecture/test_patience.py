@@ -17,6 +17,7 @@ SPREADS = {
     "chaos/run.py",
     "chaos/world.py",  # what dies does so at some moment
     "gateway/test_live_http.py",  # whoever reads slowly gets turns to do so
+    "security/test_connections.py",  # clients that are too slow on purpose
     "live/test_catching_up.py",  # that nobody joins shows by waiting
 }
 """Files that let time pass, and why."""
