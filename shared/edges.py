@@ -204,7 +204,8 @@ class BodyLimit:
 
 class Utf8Forms:
     """Refuses a form in another character set: Starlette takes any codec that Python knows, also those that fail with
-    errors of their own, or make texts that no answer can hold.
+    errors of their own, or make texts that no answer can hold. And a query with bytes that no address has: Starlette
+    takes them for UTF-8, which they need not be.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -212,6 +213,10 @@ class Utf8Forms:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if not scope["query_string"].isascii():
+                problem = Problem(400, CODES[400], "Write the query in percent-encoded UTF-8.")
+                await problem.response()(scope, receive, send)
+                return
             _, options = parse_options_header(Headers(scope=scope).get("content-type"))
             if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
                 await Problem(415, CODES[415], "Send text in UTF-8.").response()(scope, receive, send)

@@ -21,7 +21,7 @@ def pages(forms: Forms) -> APIRouter:
     @router.get("/embed.js")
     @router.get("/framed.js")
     async def script(request: Request) -> Response:
-        name = request.url.path.rpartition("/")[2]
+        name = request.scope["path"].rpartition("/")[2]
         # Other sites' pages load the first of them.
         about = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
         return FileResponse(STATIC / name, media_type="text/javascript", headers=about)

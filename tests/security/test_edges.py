@@ -106,7 +106,9 @@ def test_a_name_is_read_without_its_port(host: str, name: str) -> None:
     assert host_name(host) == name
 
 
-async def raw(app: FastAPI, method: str = "GET", path: str = "/en/partners", headers: Any = ()) -> tuple[int, Any]:
+async def raw(
+    app: FastAPI, method: str = "GET", path: str = "/en/partners", query: bytes = b"", headers: Any = ()
+) -> tuple[int, Any]:
     """What a client that sends no `Host` of its own gets."""
     said: list[Any] = []
 
@@ -121,7 +123,7 @@ async def raw(app: FastAPI, method: str = "GET", path: str = "/en/partners", hea
         "method": method,
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query,
         "headers": list(headers),
         "http_version": "1.1",
         "scheme": "http",
@@ -215,6 +217,14 @@ async def test_head_where_nothing_is_read_says_what_works_there() -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     answer = await client(app).delete("/api/v1/partners")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def test_a_query_with_bytes_that_no_address_has_is_refused() -> None:
+    """Found by `tests.security.fuzz`: it answered 500 wherever a route looked at its own address."""
+    app = await leads()
+    for path in ("/embed.js", "/en/partners", "/api/v1/partners"):
+        status, _ = await raw(app, path=path, query=b"q=\xe9", headers=[(b"host", b"leads")])
+        assert status == 400
 
 
 async def test_the_documentation_can_be_turned_off() -> None:
