@@ -13,8 +13,9 @@ async def digest_of(request: Request) -> str:
     """A digest of address, condition and body; the same for whoever sends the same again, in whatever order a client's
     library writes the fields this time. The body is read: not for uploads.
     """
-    url, condition = request.url, request.headers.get("if-match", "")
-    said = json.dumps([url.path, url.query, condition, _canonical(await request.body())])
+    # Not `request.url`, which is made of what the sender calls us, too.
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    said = json.dumps([path, query, request.headers.get("if-match", ""), _canonical(await request.body())])
     return sha256(said.encode()).hexdigest()
 
 
