@@ -18,6 +18,15 @@ class Networks:
         """The network that counts as one sender: an IPv4 address, or the /64 that a household has of IPv6."""
         return self.sender(request.client.host if request.client else "", request.headers.getlist("x-forwarded-for"))
 
+    def of_peer(self, peer: str) -> str | None:
+        """The network that a connection comes from; None for a proxy of ours, which speaks for many, and for who has no
+        address.
+        """
+        ip = _ip(peer)
+        if ip is None or any(ip in proxy for proxy in self._trusted):
+            return None
+        return self.sender(peer, [])
+
     def sender(self, peer: str, forwarded: list[str]) -> str:
         # The rightmost that is no proxy of ours: what stands left of it, anybody can have written.
         hops = [hop for line in forwarded for hop in line.split(",")]

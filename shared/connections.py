@@ -19,12 +19,12 @@ import asyncio
 import resource
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from shared.client_ip import Networks
 from shared.edges import make_safe
 from shared.metrics import Metrics
 from shared.problems import Problem
@@ -82,7 +82,7 @@ class Watch:
         self.limits = limits
         self.https = https
         self._metrics = metrics
-        self._trusted = [ip_network(one.strip()) for one in trusted.split(",") if one.strip()]
+        self._networks_of = Networks(trusted)
         # Those who are waited for, the longest first: a dict remembers the order.
         self._waited_for: dict[Connection, None] = {}
         self._networks: dict[str, dict[Connection, None]] = {}
@@ -98,17 +98,7 @@ class Watch:
 
     def network_of(self, peer: tuple[str, int] | None) -> str | None:
         """None for who is not counted."""
-        try:
-            ip = ip_address(peer[0].partition("%")[0]) if peer else None
-        except ValueError:
-            ip = None
-        if isinstance(ip, IPv6Address):
-            ip = ip.ipv4_mapped or ip
-        if ip is None or any(ip in proxy for proxy in self._trusted):
-            return None
-        if isinstance(ip, IPv6Address):
-            return str(ip_network((ip, 64), strict=False))
-        return str(ip)
+        return self._networks_of.of_peer(peer[0]) if peer else None
 
     def come(self, one: "Connection") -> None:
         """Whoever is one too many is dropped, which may be this one."""

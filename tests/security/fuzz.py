@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from itertools import islice
+from itertools import cycle, islice
 from random import Random
 from time import monotonic, process_time
 from typing import Any
@@ -106,6 +106,8 @@ class Finding(AssertionError):  # noqa: N818 - it is one
 @dataclass
 class Report:
     requests: int = 0
+    swept: int = 0
+    """Of these, good ones with one odd part."""
     statuses: Counter[int] = field(default_factory=Counter)
     slowest: tuple[float, str] = (0.0, "")
     findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -332,16 +334,20 @@ SAFE = (
 )
 
 
-def one_thing_odd(site: Site, random: Random) -> Iterator[Sent]:
-    """Good requests of which one part is odd: each part of each target with each thing of the dictionary."""
+def one_thing_odd(site: Site, seed_: int, start: int) -> Iterator[Sent]:
+    """Good requests of which one part is odd: each part of each target with each thing of the dictionary, from the
+    one with this number on, and then from the first again.
+    """
     every = [
         (target, name, nasty)
         for target in site.targets
-        for name in {*target.query, *(target.fields if target.method == "POST" else ()), *target.parts, *target.body}
+        for name in sorted(
+            {*target.query, *(target.fields if target.method == "POST" else ()), *target.parts, *target.body}
+        )
         for nasty in (*NUMBERS, *DAYS, *TEXTS)
     ]
-    random.shuffle(every)
-    for target, name, nasty in every:
+    Random(seed_).shuffle(every)
+    for target, name, nasty in islice(cycle(every), start % len(every), None):
         path = "".join("/" + quote(site.part(part, name, nasty), safe="") for part in target.path.split("/")[1:])
         query = urlencode({one: site.one(one) for one in target.query if one in site.good} | {name: nasty})
         headers, content = [(b"host", target.service.encode())], b""
@@ -461,12 +467,12 @@ def bodies(
 
 def fuzz(seconds: float, number: int, said: Callable[[str], None] = typer.echo) -> Report:
     """Sends for so many seconds. The same seed sends the same, as long as the code is the same."""
-    report, until = Report(), monotonic() + seconds
+    report, until, first = Report(), monotonic() + seconds, number
     loop = asyncio.new_event_loop()
     while monotonic() < until:
         with pytest.MonkeyPatch.context() as patch:
             site = Site(loop, patch, report)
-            odd = one_thing_odd(site, Random(number))
+            odd = one_thing_odd(site, first, report.swept)
             for _ in range(ROUNDS):
                 _sweep(site, report, islice(odd, EXAMPLES * 2), said, until)
                 if monotonic() < until:
@@ -482,6 +488,7 @@ def _sweep(site: Site, report: Report, every: Iterator[Sent], said: Callable[[st
     for sent in every:
         if monotonic() > until:
             return
+        report.swept += 1
         try:
             site.send(sent)
         except Finding as finding:
@@ -533,7 +540,9 @@ def main() -> None:
     warnings.simplefilter("ignore", HypothesisWarning)
     report = fuzz(chosen.minutes * 60, chosen.seed)
     statuses = ", ".join(f"{status}: {count:,}" for status, count in sorted(report.statuses.items()))
-    typer.echo(f"\n{report.requests:,} requests ({statuses}); slowest {report.slowest[0]:.2f} s at {report.slowest[1]}")
+    typer.echo(
+        f"\n{report.requests:,} requests, {report.swept:,} of them with one odd part ({statuses}); slowest {report.slowest[0]:.2f} s at {report.slowest[1]}"
+    )
     typer.echo(f"{len(report.findings)} findings")
     sys.exit(bool(report.findings))
 
