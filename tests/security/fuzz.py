@@ -540,9 +540,8 @@ def main() -> None:
     warnings.simplefilter("ignore", HypothesisWarning)
     report = fuzz(chosen.minutes * 60, chosen.seed)
     statuses = ", ".join(f"{status}: {count:,}" for status, count in sorted(report.statuses.items()))
-    typer.echo(
-        f"\n{report.requests:,} requests, {report.swept:,} of them with one odd part ({statuses}); slowest {report.slowest[0]:.2f} s at {report.slowest[1]}"
-    )
+    typer.echo(f"\n{report.requests:,} requests, {report.swept:,} of them with one odd part: {statuses}")
+    typer.echo(f"slowest: {report.slowest[0]:.2f} s at {report.slowest[1]}")
     typer.echo(f"{len(report.findings)} findings")
     sys.exit(bool(report.findings))
 
