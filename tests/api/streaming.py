@@ -21,7 +21,10 @@ class Stream:
         """Whether the other side has."""
 
     async def open(self) -> None:
-        headers = [(b"authorization", self._person.client.headers["authorization"].encode())]
+        headers = [
+            (b"host", b"gateway"),
+            (b"authorization", self._person.client.headers["authorization"].encode()),
+        ]
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
