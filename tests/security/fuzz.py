@@ -236,8 +236,8 @@ class Site:
             if answer.done():
                 break
         while not answer.done():
-            await self._world._round()
-            await asyncio.sleep(0)
+            if not await self._world._round():  # it waits for a thread: a file is read
+                await asyncio.wait({answer}, timeout=0.001)
         return await answer
 
     def settle(self) -> list[str]:
