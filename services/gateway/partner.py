@@ -37,6 +37,8 @@ from shared.taxonomy import is_service
 
 _STATE = frozenset(Partner.model_fields) & frozenset(PartnerChanged.model_fields)
 MOST_SERVICES = 60
+MERCHANTS_OWN = frozenset({"blocked_by", "blocked"})
+"""What a fact says that is not for the partner's team to know."""
 MOST_BYTES = MAX_RECORD_BYTES // 2 - 40 * MOST_BLOCKS - 4096
 """Of a partner as it travels, without its blocks, which nobody is refused for lack of room. An event carries it once as
 its snapshot and once, at a registration, as its fact.
@@ -77,11 +79,11 @@ def _decide(partner: Partner | None, command: PartnerCommand, partner_id: UUID, 
     decision = _decide_change(partner, command)
     match command:
         case ChangeProfile() | OfferService() | WithdrawService():
-            return unless_overtaken(decision, command.expected_version, partner.parts.profile, partner.version)
+            return unless_overtaken(decision, command.expected_version, partner.parts.profile, partner.version_for_team)
         case ChangePreferences(expected_version=expected):
-            return unless_overtaken(decision, expected, partner.parts.preferences, partner.version)
+            return unless_overtaken(decision, expected, partner.parts.preferences, partner.version_for_team)
         case ChangeMember() | ChangeOwnSettings():
-            return unless_overtaken(decision, command.expected_version, partner.parts.members, partner.version)
+            return unless_overtaken(decision, command.expected_version, partner.parts.members, partner.version_for_team)
         case _:
             return decision
 
@@ -92,15 +94,27 @@ def evolve(partner: Partner | None, fact: PartnerChanged, partner_id: UUID, at: 
         changed["suspended"] = None
     if partner is not None and (fact.member is not None or fact.removed is not None):
         changed.setdefault("members", team_after(partner.members, fact))
-    version = partner.version + 1 if partner else 1
+    version = partner.version_for_team + _is_the_teams(fact) if partner else 1
     parts = dict.fromkeys(changed.keys() & PartnerParts.model_fields.keys(), version)
     if partner is None:
-        return Partner.model_validate({"partner_id": partner_id, **changed, "parts": parts})
+        return Partner.model_validate({"partner_id": partner_id, **changed, "parts": parts, "team_version": version})
     # Bounded here, too: what was stored before there was a bound shrinks with its next change.
     blocked_by = changed.get("blocked_by", partner.blocked_by)[-MOST_BLOCKS:]
     return partner.model_copy(
-        update={**changed, "blocked_by": blocked_by, "parts": partner.parts.model_copy(update=parts)}
+        update={
+            **changed,
+            "blocked_by": blocked_by,
+            "parts": partner.parts.model_copy(update=parts),
+            "team_version": version,
+        }
     )
+
+
+def _is_the_teams(fact: PartnerChanged) -> bool:
+    """Whether the partner's team may see that something has changed."""
+    says_nothing = (None, False)
+    said = {name for name in PartnerChanged.model_fields if getattr(fact, name) not in says_nothing} - {"actor"}
+    return not said or not said <= MERCHANTS_OWN
 
 
 def missing(partner: Partner, at: datetime) -> list[str]:

@@ -7,7 +7,7 @@ and takes nothing from whoever was seen in the team later: it is back.
 
 from uuid import UUID
 
-from shared.contracts.base import Actor
+from shared.contracts.base import Actor, ActorKind
 from shared.contracts.jobs import AssignMember, AssignMembers, Job, MembersAssigned, UnassignMember
 from shared.decisions import Decision, Rejection
 
@@ -32,7 +32,7 @@ def decide_assigning(job: Job, command: AssigningCommand) -> Decision:
 
 def assigned(job: Job, fact: MembersAssigned) -> dict[str, object]:
     """What the fact changes of its job."""
-    changed = {} if fact.member_ids == job.assignees else {"assignees": job.version + 1}
+    changed = {} if fact.member_ids == job.assignees else {"assignees": job.version_for(ActorKind.PARTNER) + 1}
     parts = job.parts.model_copy(update=changed)
     return {"assignees": fact.member_ids, "team_versions": fact.team_versions, "parts": parts}
 
@@ -55,5 +55,6 @@ def _changed(job: Job, member_ids: tuple[UUID, ...], seen: dict[UUID, int], acto
         member_ids=member_ids,
         added=tuple(member_id for member_id in member_ids if member_id not in job.assignees),
         team_versions={one: max(known.get(one, 0), seen.get(one, 0)) for one in member_ids},
+        changes=member_ids != job.assignees,
         actor=actor,
     )

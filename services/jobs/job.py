@@ -2,22 +2,23 @@
 
 Which status follows which move stands in `table.py`, and who may do what in `parties.py`; reviews are in `review.py`,
 access to the merchant's store in `access.py`, what can be taken back for a moment in `undo.py`, who works on it in
-`assigning.py`.
+`assigning.py`, how the merchant ends it in `ending.py`, what each side is shown in `sides.py`.
 """
 
 from datetime import datetime, timedelta
 from typing import get_args
 from uuid import UUID
 
-from services.jobs.access import AccessCommand, access_ended, decide_access, ends_at
+from services.jobs.access import AccessCommand, decide_access, ends_at
 from services.jobs.assigning import AssigningCommand, assigned, decide_assigning
+from services.jobs.ending import decide_close, decide_end
 from services.jobs.parties import forbidden
 from services.jobs.review import ReviewCommand, ReviewFact, decide_review, reviewed
-from services.jobs.table import CLOSED, TABLE, UNANSWERED, Move, refusal
+from services.jobs.sides import shown
+from services.jobs.table import TABLE, UNANSWERED, Move, refusal
 from services.jobs.undo import UndoCommand, decide_act, decide_undo, done
-from shared.contracts.base import ActorKind, Message
+from shared.contracts.base import ActorKind
 from shared.contracts.jobs import (
-    CLOSED_BY,
     AccessChanged,
     Act,
     ActDelayed,
@@ -27,11 +28,11 @@ from shared.contracts.jobs import (
     CloseJob,
     CommentAdded,
     CompleteJob,
+    ConversationEnded,
     CreateJob,
-    Decline,
     DeclineJob,
-    DeclineReason,
     EditReview,
+    EndConversation,
     ExpireJob,
     Job,
     JobBlocked,
@@ -73,9 +74,9 @@ def decide(job: Job | None, command: JobCommand, job_id: UUID, at: datetime) -> 
     decision = forbidden(job, command) or _decide(job, command, at)
     match command:
         case AssignMembers(expected_version=expected):
-            return unless_overtaken(decision, expected, job.parts.assignees, job.version)
+            return unless_overtaken(decision, expected, job.parts.assignees, job.version_for(ActorKind.PARTNER))
         case EditReview(expected_version=expected):
-            return unless_overtaken(decision, expected, job.parts.review, job.version)
+            return unless_overtaken(decision, expected, job.parts.review, job.version_for(ActorKind.MERCHANT))
         case _:
             return decision
 
@@ -86,7 +87,8 @@ def evolve(job: Job | None, fact: JobFact, job_id: UUID, at: datetime) -> Job:
         return _new_job(fact, job_id, at)
     if job is None:
         raise ValueError(f"{type(fact).__name__} before JobCreated.")
-    return job.model_copy(update=_changes(job, fact, at))
+    changes = _changes(job, fact, at)
+    return job.model_copy(update={**changes, **shown(job, fact, at, moves="last_activity_at" in changes)})
 
 
 def timer(job: Job) -> Timer | None:
@@ -111,12 +113,15 @@ def _decide(job: Job, command: JobCommand, at: datetime) -> Decision:
             return _send(job, command)
         case DeclineJob() | MarkInactive() | CompleteJob():
             return decide_act(job, command, at)
+        case EndConversation():
+            return decide_end(job)
         case CloseJob():
-            return _close(job, command)
+            return decide_close(job, command)
         case ReactivateJob(actor=actor):
             if job.pending:
                 return Rejection("act_pending", "Take back what is pending first, or wait until it holds.")
-            return refusal(job, Move.REACTIVATE) or [JobReactivated(actor=actor)]
+            reopens = job.status is Status.COMPLETED
+            return refusal(job, Move.REACTIVATE) or [JobReactivated(reopens=reopens, actor=actor)]
         case AddComment(text=text, mentions=mentions, actor=actor):
             return [CommentAdded(text=text, mentions=tuple(dict.fromkeys(mentions)), actor=actor)]
         case RemindJob(due_at=due_at):
@@ -142,28 +147,6 @@ def _send(job: Job, command: SendMessage) -> Decision:
     if job.pending and job.pending.act is Act.DECLINE:
         return Rejection("act_pending", "You have just declined this job. Take that back first.")
     return refusal(job, Move.PARTNER_WRITES) or [JobReplied(first=job.first_reply_at is None, **said)]
-
-
-def _close(job: Job, command: CloseJob) -> Decision:
-    """What happened elsewhere ends the job. Blocking and a suspension also close what is over, and stopping what is
-    completed: its two sides could go on.
-    """
-    by = CLOSED_BY.get(command.reason)
-    if by is None:
-        return Rejection("wrong_reason", "This reason is for a side of the job to give.")
-    refused = refusal(job, Move.DECLINE)
-    declined = JobDeclined(decline=Decline(by=by, reason=command.reason), actor=command.actor)
-    facts: list[Message] = [] if refused else [declined]
-    match command.reason:
-        case DeclineReason.BLOCKED:
-            facts += [] if job.blocked else [JobBlocked(actor=command.actor)]
-        case DeclineReason.SUSPENDED:
-            facts += [] if job.suspended else [JobEnded(actor=command.actor)]
-        case DeclineReason.STOPPED if job.status not in CLOSED:
-            facts += [] if job.stopped_at else [JobStopped(actor=command.actor)]
-        case _ if refused:
-            return refused
-    return [*facts, *access_ended(job, command.actor)]
 
 
 def _remind(job: Job, due_at: datetime, at: datetime) -> Decision:
@@ -220,6 +203,9 @@ def _new_job(fact: JobCreated, job_id: UUID, at: datetime) -> Job:
         last_activity_at=at,
         others=fact.others,
         parts=JobParts(assignees=1, review=1),
+        partner_version=1,
+        merchant_version=1,
+        merchant_activity_at=at,
     )
 
 
@@ -260,8 +246,10 @@ def _changes(job: Job, fact: JobFact, at: datetime) -> dict[str, object]:
             return assigned(job, fact)
         case AccessChanged(access=access):
             return {"access": access, "last_activity_at": at}
+        case ConversationEnded():
+            return {"ended": True, "last_activity_at": at}
         case JobBlocked():
-            return {"blocked": True, "pending": None}
+            return {"blocked": True}
         case JobStopped():
             return {"stopped_at": at, "pending": None}
         case JobEnded():

@@ -16,6 +16,7 @@ from shared.contracts.jobs import (
     DeclineJob,
     DenyAccess,
     EditReview,
+    EndConversation,
     ExpireAccess,
     ExpireJob,
     GrantAccess,
@@ -35,7 +36,6 @@ from shared.contracts.jobs import (
     UnassignMember,
     UndoAct,
 )
-from shared.contracts.requests import RequestKind
 from shared.decisions import Rejection
 
 MAY: dict[ActorKind, tuple[type[Message], ...]] = {
@@ -61,6 +61,7 @@ MAY: dict[ActorKind, tuple[type[Message], ...]] = {
         OpenReply,
         SendMessage,
         DeclineJob,
+        EndConversation,
         ReviewJob,
         EditReview,
         ConsentAccess,
@@ -91,9 +92,9 @@ def forbidden(job: Job, command: Message) -> Rejection | None:
     if not (isinstance(command, MAY[actor.kind]) and _is_party(job, actor)):
         return Rejection("forbidden", "Only the two sides of a job can change it, each in its own way.")
     # A matched partner is unknown to the merchant until its first reply, so nothing can be said to it either.
-    if actor.kind is ActorKind.MERCHANT and not (job.introduced or job.details.kind is RequestKind.DIRECT):
+    if actor.kind is ActorKind.MERCHANT and not job.known_to_merchant:
         return Rejection("not_introduced", "This partner has not introduced itself yet.")
-    if job.blocked and isinstance(command, CONVERSATION):
+    if job.conversation_over and isinstance(command, CONVERSATION):
         return Rejection("closed", "The merchant has ended this conversation.")
     if job.stopped_at and isinstance(command, (*CONVERSATION, ReviewJob)):
         return Rejection("stopped", "Jobwire has stopped this request; nobody can write here any more.")

@@ -5,6 +5,7 @@ the job goes on. Pure.
 from datetime import datetime, timedelta
 
 from services.jobs.table import Move, refusal
+from shared.contracts.base import ActorKind
 from shared.contracts.jobs import (
     AnswerReview,
     AskReview,
@@ -92,4 +93,4 @@ def _review_with(job: Job, **fields: object) -> dict[str, object]:
 
 
 def _changed(job: Job) -> dict[str, object]:
-    return {"parts": job.parts.model_copy(update={"review": job.version + 1})}
+    return {"parts": job.parts.model_copy(update={"review": job.version_for(ActorKind.MERCHANT) + 1})}

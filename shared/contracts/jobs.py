@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.base import Actor, ActorKind, Contract, Line, Message, Snapshot, Text, derived_id
-from shared.contracts.requests import RequestDetails, StoreProof
+from shared.contracts.requests import RequestDetails, RequestKind, StoreProof
 from shared.contracts.versions import ExpectedVersion
 
 
@@ -147,8 +147,8 @@ class StoreAccess(Contract):
 
 
 class JobParts(Contract):
-    """The job's version at which each part that is replaced whole was changed last; None where a release has written
-    that did not keep it.
+    """At which version each part that is replaced whole was changed last, by the count of the side that replaces it;
+    None where a release has written that did not keep it.
     """
 
     assignees: int | None = None
@@ -163,6 +163,11 @@ class Job(Snapshot):
     nothing more of it, `stopped_at` since when the marketplace has ended it, `suspended` that the partner was when the
     job was closed. `others` is the number of further partners who had got the same request when this one did.
     `team_versions` says of each assignee at which version of the partner whoever assigned it saw it in the team.
+    `ended` tells that the merchant has ended the conversation of a job that was over.
+
+    `partner_version` and `merchant_version` count the facts that this side may see (`shared.contracts.seen`), and
+    `merchant_activity_at` is the last activity that the merchant may know of. None in jobs of an earlier release: then
+    the side goes on from what it was shown, which counted everything.
     """
 
     job_id: UUID
@@ -192,6 +197,31 @@ class Job(Snapshot):
     others: int = 0
     team_versions: dict[UUID, int] = Field(default_factory=dict)
     parts: JobParts = JobParts()
+    ended: bool = False
+    partner_version: int | None = None
+    merchant_version: int | None = None
+    merchant_activity_at: datetime | None = None
+
+    def version_for(self, side: ActorKind) -> int:
+        """The version that this side is shown. Raises KeyError for who is no side."""
+        own = {ActorKind.PARTNER: self.partner_version, ActorKind.MERCHANT: self.merchant_version}[side]
+        return self.version if own is None else own
+
+    @property
+    def activity_for_merchant(self) -> datetime:
+        return self.merchant_activity_at or self.last_activity_at
+
+    @property
+    def known_to_merchant(self) -> bool:
+        """Whether the merchant may know that this partner was asked."""
+        return self.introduced or self.details.kind is RequestKind.DIRECT
+
+    @property
+    def conversation_over(self) -> bool:
+        """Whether the two talk no more though the job is not closed. An earlier release kept of a block only that there
+        was one.
+        """
+        return self.ended or self.suspended or (self.blocked and self.status not in (Status.DECLINED, Status.EXPIRED))
 
 
 def job_id_of(request_id: UUID, partner_id: UUID) -> UUID:
@@ -258,6 +288,14 @@ class SettleAct(Message):
     """`due_at` names the pending act it means."""
 
     due_at: datetime
+    actor: Actor
+
+
+class EndConversation(Message):
+    """The merchant wants no more of this job: one that is open is declined, and after one that is completed nobody
+    writes any more.
+    """
+
     actor: Actor
 
 
@@ -470,6 +508,9 @@ class JobCompleted(Message):
 
 
 class JobReactivated(Message):
+    """`reopens`: it was completed. One that was put aside goes on without the merchant having known that it rested."""
+
+    reopens: bool = False
     actor: Actor
 
 
@@ -481,12 +522,13 @@ class CommentAdded(Message):
 
 class MembersAssigned(Message):
     """`member_ids` is the whole set after the change, `added` those who are new in it. `team_versions` is as the job's,
-    after the change; it may be all that has changed.
+    after the change; unless it `changes` who is assigned, that is all it says.
     """
 
     member_ids: tuple[UUID, ...]
     added: tuple[UUID, ...]
     team_versions: dict[UUID, int] = Field(default_factory=dict)
+    changes: bool = True
     actor: Actor
 
 
@@ -534,8 +576,16 @@ class AccessChanged(Message):
     actor: Actor
 
 
+class ConversationEnded(Message):
+    """The merchant has ended the conversation of a completed job."""
+
+    actor: Actor
+
+
 class JobBlocked(Message):
-    """The merchant has blocked the partner: whatever the job's status, the conversation is over for good."""
+    """The merchant has blocked the partner. What the partner sees of it are the facts before this one, as of any other
+    end.
+    """
 
     actor: Actor
 
@@ -572,6 +622,7 @@ JobCommand = (
     | TakeDownReview
     | UndoAct
     | SettleAct
+    | EndConversation
     | CloseJob
     | AskAccess
     | ConsentAccess
@@ -606,6 +657,7 @@ JobFact = (
     | ActDelayed
     | ActUndone
     | AccessChanged
+    | ConversationEnded
     | JobBlocked
     | JobStopped
     | JobEnded

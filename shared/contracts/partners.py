@@ -196,7 +196,7 @@ MOST_BLOCKS = 1_000
 
 
 class PartnerParts(Contract):
-    """The partner's version at which each part that is replaced whole was changed last; None where a release has
+    """At which version each part that is replaced whole was changed last, as the team counts; None where a release has
     written that did not keep it.
     """
 
@@ -207,7 +207,8 @@ class PartnerParts(Contract):
 
 class Partner(Admitted):
     """`blocked_by` are merchants who want nothing more of this partner, the last `MOST_BLOCKS` of them. Its team is not
-    told who they are.
+    told who they are, nor that there are any: `team_version` counts the changes that are the team's to see. None in
+    partners of an earlier release: then the team goes on from what it was shown, which counted everything.
     """
 
     partner_id: UUID
@@ -216,6 +217,12 @@ class Partner(Admitted):
     members: tuple[Member, ...]
     blocked_by: tuple[UUID, ...] = ()
     parts: PartnerParts = PartnerParts()
+    team_version: int | None = None
+
+    @property
+    def version_for_team(self) -> int:
+        """The version that the partner's own team is shown."""
+        return self.version if self.team_version is None else self.team_version
 
     @property
     def shown(self) -> bool:

@@ -196,6 +196,7 @@ TABLE: Mapping[str, Call] = {
     f"POST {MERCHANTS_JOB}/open": Call(MIAS),
     f"POST {MERCHANTS_JOB}/messages": Call(MIAS, SAID),
     f"POST {MERCHANTS_JOB}/decline": Call(MIAS, DECLINE),
+    f"POST {MERCHANTS_JOB}/end": Call(MIAS),
     f"POST {MERCHANTS_JOB}/review": Call(MIAS, REVIEW),
     f"PUT {MERCHANTS_JOB}/review": Call(MIAS, REVIEW),
     f"POST {MERCHANTS_JOB}/store-access/consent": Call(MIAS, {"asked_at": "2026-03-02T09:00:00Z"}),

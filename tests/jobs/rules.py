@@ -120,7 +120,7 @@ def _timed(kind: type[Message], field: str, moment: Until, *, off: timedelta = t
 
 
 def _overtaken(kind: type[Message], **fields: object) -> Callable[[Actor], Make]:
-    return lambda by: lambda job, _times: kind(**fields, expected_version=job.version + 1, actor=by)
+    return lambda by: lambda job, _times: kind(**fields, expected_version=job.version + 1_000, actor=by)
 
 
 PERMISSIONS = (Permission.THEMES, Permission.PRODUCTS)

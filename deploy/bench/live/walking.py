@@ -60,7 +60,9 @@ class WalkingHub:
 
 
 def _shown(news: News, listener: Listener) -> dict[str, object] | None:
-    shown = {"job_id": str(news.job_id), "type": news.type, "version": news.version, "status": news.status}
+    if news.to_team is None:
+        return None
+    shown = {"job_id": str(news.job_id), "type": news.type, **news.to_team._asdict()}
     theirs = any(
         news.partner_id == tenant.partner_id and tenant.only in (None, *news.assignees)
         for tenant, _ in listener.tenants

@@ -13,7 +13,7 @@ from services.gateway.marks import ReadMarks, said
 from services.gateway.read.reading import Reading
 from services.gateway.read.tenants import member_tenant, merchant_tenant
 from shared.commands import Commander
-from shared.contracts.base import Message
+from shared.contracts.base import ActorKind, Message
 from shared.contracts.jobs import AddComment, Job, SendMessage
 from shared.topics import JOB_COMMANDS
 
@@ -44,7 +44,7 @@ class PartnerDesk:
         before = await self.job(member, job_id)
         await self._limits.count(type(data), counting(member, subject=str(job_id)))
         writes = isinstance(data, SendMessage | AddComment)
-        there = await self._reading.said(job_id, before.version) if writes else 0
+        there = await self._reading.said(before) if writes else 0
         who, location = str(member.member.member_id), f"/api/v1/jobs/{job_id}"
         answer = await asked(self._commander, JOB_COMMANDS, data, job_id, who=who, origin=origin, location=location)
         if isinstance(answer, Response):
@@ -60,7 +60,8 @@ class PartnerDesk:
         """
         now = said(job)
         seen = (await self._marks.seen(member_id, [job.job_id]))[job.job_id]
-        await self._marks.mark(member_id, job.job_id, job.version, min(now, max(seen, there) + 1))
+        version = job.version_for(ActorKind.PARTNER)
+        await self._marks.mark(member_id, job.job_id, version, min(now, max(seen, there) + 1))
 
 
 class MerchantDesk:

@@ -31,7 +31,7 @@ def events_api(hub: Hub, signed_in: SignedIn) -> APIRouter:
         """
         memberships, merchant = who
         listener = Listener(
-            tenants=tuple((member_tenant(one), one.partner.version) for one in memberships),
+            tenants=tuple((member_tenant(one), one.partner.version_for_team) for one in memberships),
             merchant_id=merchant.merchant_id if merchant else None,
         )
         session = sha256(token.encode()).hexdigest()

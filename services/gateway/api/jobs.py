@@ -99,15 +99,15 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
         """One job with the last 50 steps of its timeline."""
         job = await reading.job(member_tenant(member).query(), job_id, min_version)
         unread = await marks.unread(member.member.member_id, [job])
-        shown = await reading.said(job_id, job.version)  # before the timeline is read: it may hold more, never less
-        page = await reading.timeline(job_id)
-        return tag(JobPage(job=partner_view(job), unread=unread[job_id], shown=shown, **vars(page)), job.version)
+        shown = await reading.said(job)  # before the timeline is read: it may hold more, never less
+        page, view = await reading.timeline(job, ActorKind.PARTNER), partner_view(job)
+        return tag(JobPage(job=view, unread=unread[job_id], shown=shown, **vars(page)), view.version)
 
     @router.get("/jobs/{job_id}/timeline", responses=READ)
     async def timeline(job_id: UUID, member: Member, cursor: Cursor = None, limit: Steps = PAGE) -> Timeline:
         """The last steps of a job, or with an `older_cursor` those before."""
-        await reading.job(member_tenant(member).query(), job_id)
-        return Timeline(**vars(await reading.timeline(job_id, cursor, limit)))
+        job = await reading.job(member_tenant(member).query(), job_id)
+        return Timeline(**vars(await reading.timeline(job, ActorKind.PARTNER, cursor, limit)))
 
     @router.get("/jobs/{job_id}/mails", responses=READ)
     async def mails(job_id: UUID, member: Member) -> Mails:
@@ -119,8 +119,8 @@ def jobs_api(reading: Reading, inbox: Inbox, marks: ReadMarks, signed_in: Signed
     async def read(job_id: UUID, body: ReadBody, member: Member) -> Response:
         """You have read the job as it was at this version."""
         job = await reading.job(member_tenant(member).query(), job_id, body.version)
-        version = min(body.version, job.version)
-        there = await reading.said(job_id, version)
+        version = min(body.version, job.version_for(ActorKind.PARTNER))
+        there = await reading.said(job, version)
         seen = there if body.shown is None else min(body.shown, there)
         await marks.mark(member.member.member_id, job_id, version, seen)
         return Response(status_code=204)

@@ -107,15 +107,16 @@ def merchant_api(  # noqa: PLR0913, PLR0917 - the parts, named
     @router.get("/jobs/{job_id}", responses=SHOWN_ONE)
     async def one_job(job_id: UUID, merchant: Asker, tag: Tag, min_version: MinVersion = 0) -> MerchantJobPage:
         """One job with the last 50 steps of its timeline."""
-        job = await reading.job(merchant_tenant(merchant.merchant_id), job_id, min_version)
-        page = await reading.timeline(job_id, for_merchant=True)
-        return tag(MerchantJobPage(job=(await desk.viewed([job]))[0], **vars(page)), job.version)
+        job = await reading.job(merchant_tenant(merchant.merchant_id), job_id, min_version, ActorKind.MERCHANT)
+        page = await reading.timeline(job, ActorKind.MERCHANT)
+        (view,) = await desk.viewed([job])
+        return tag(MerchantJobPage(job=view, **vars(page)), view.version)
 
     @router.get("/jobs/{job_id}/timeline", responses=READ)
     async def timeline(job_id: UUID, merchant: Asker, cursor: Cursor = None, limit: Steps = PAGE) -> Timeline:
         """The last steps of a job, or with an `older_cursor` those before."""
-        await reading.job(merchant_tenant(merchant.merchant_id), job_id)
-        return Timeline(**vars(await reading.timeline(job_id, cursor, limit, for_merchant=True)))
+        job = await reading.job(merchant_tenant(merchant.merchant_id), job_id)
+        return Timeline(**vars(await reading.timeline(job, ActorKind.MERCHANT, cursor, limit)))
 
     @router.get("/jobs/{job_id}/mails", responses=READ)
     async def mails(job_id: UUID, merchant: Asker) -> Mails:

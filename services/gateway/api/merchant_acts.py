@@ -22,6 +22,7 @@ from shared.contracts.jobs import (
     ConsentAccess,
     DeclineJob,
     EditReview,
+    EndConversation,
     OpenReply,
     RefuseAccess,
     ReviewJob,
@@ -65,6 +66,11 @@ def merchant_acts_api(
         """You do not want to work with this partner on this request."""
         command = DeclineJob(reason=body.reason, note=body.note, actor=merchant.actor())
         return await desk.ask(merchant, job_id, command, origin)
+
+    @router.post("/end", response_model=MerchantJobView)
+    async def end(job_id: UUID, merchant: Asker, origin: OriginHeader) -> Any:
+        """You want no more of this job: it is declined; after one that is completed, nobody writes any more."""
+        return await desk.ask(merchant, job_id, EndConversation(actor=merchant.actor()), origin)
 
     @router.post("/review", response_model=MerchantJobView)
     async def review(job_id: UUID, body: ReviewBody, merchant: Asker, origin: OriginHeader) -> Any:

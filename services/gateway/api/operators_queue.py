@@ -53,7 +53,8 @@ def operators_queue_api(desk: OperatorsDesk, queue: Queue, reading: Reading, sig
         async def look() -> Conversation:
             if report.about.what.of_a_lead:
                 return conversation_view(report, await reading.any_lead(report.about.at))
-            job, page = await reading.any_job(report.about.at), await reading.conversation(report.about.at, body.cursor)
+            job = await reading.any_job(report.about.at)
+            page = await reading.conversation(job, body.cursor)
             return conversation_view(report, job, page)
 
         return await desk.trace(asks, Deed.READ_CONVERSATION, report_id, body.reason, look)

@@ -200,7 +200,7 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
 
     @router.get("/preferences", responses=SHOWN)
     async def preferences(member: Member_, tag: Tag) -> PreferencesView:
-        return tag(PreferencesView(version=member.partner.version, preferences=member.partner.preferences))
+        return tag(PreferencesView(version=member.partner.version_for_team, preferences=member.partner.preferences))
 
     @router.put("/preferences", response_model=PreferencesView, responses=REPLACED)
     async def change_preferences(
@@ -220,6 +220,6 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
         answer = await ask(str(member.member.member_id), member.partner.partner_id, command, origin, "preferences")
         if isinstance(answer, Response):
             return answer
-        return tag(PreferencesView(version=answer.version, preferences=answer.preferences))
+        return tag(PreferencesView(version=answer.version_for_team, preferences=answer.preferences))
 
     return router

@@ -2,7 +2,7 @@
 leak a comment.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -20,22 +20,14 @@ from shared.contracts.jobs import (
     Decline,
     DeclineReason,
     Job,
-    JobBlocked,
-    JobCompleted,
     JobDeclined,
-    JobEnded,
-    JobExpired,
     JobReplied,
     JobReviewed,
-    JobStopped,
     MembersAssigned,
     MerchantReplied,
     Pending,
     Review,
-    ReviewAnswered,
-    ReviewAsked,
     ReviewEdited,
-    ReviewTakenDown,
     Status,
     StoreAccess,
 )
@@ -60,7 +52,8 @@ class JobView(BaseModel):
     """A job as its partner sees it. The merchant's address is not in it: the conversation is here. `pending` can still
     be taken back; `conversation_over` tells that the merchant wants no more messages, `stopped_at` since when the
     marketplace has ended it. A review with `taken_down_at` is shown to nobody else and does not count. `others` is the
-    number of further partners who had got the same request when this one did.
+    number of further partners who had got the same request when this one did. `version` counts what a partner may see
+    of the job.
     """
 
     job_id: UUID
@@ -103,8 +96,9 @@ class ListedJob(JobView):
 
 
 class MerchantJobView(BaseModel):
-    """A job as its merchant sees it: the partner's name, the conversation's state, nothing of the team's.
-    `partner_gone`: it no longer takes part in Jobwire, and the conversation is over.
+    """A job as its merchant sees it: the partner's name, the conversation's state, nothing of the team's. `version` and
+    `last_activity_at` are of what a merchant may see of the job. `partner_gone`: it no longer takes part in Jobwire,
+    and the conversation is over.
     """
 
     job_id: UUID
@@ -120,6 +114,7 @@ class MerchantJobView(BaseModel):
     declined_by: str | None
     review: Review | None
     access: StoreAccess | None
+    conversation_over: bool
     blocked: bool
     stopped_at: datetime | None
     partner_gone: bool
@@ -152,7 +147,7 @@ class MerchantRequestView(BaseModel):
 
 
 class Entry(BaseModel):
-    """One step in a job's timeline."""
+    """One step in a job's timeline. `version` is the job's after it, as this side counts."""
 
     id: UUID
     version: int
@@ -233,9 +228,10 @@ def _partners_fields(job: Job) -> dict[str, Any]:
     details = job.details
     return {
         **{name: getattr(job, name) for name in _OF_THE_JOB},
+        "version": job.version_for(ActorKind.PARTNER),
         "deadline": job.deadline if job.status in (Status.NEW, Status.OPENED) else None,
         "decline": _told(job.decline) if job.decline else None,
-        "conversation_over": job.blocked or job.suspended,
+        "conversation_over": job.conversation_over,
         "request": RequestView(
             **{name: getattr(details, name) for name in _OF_THE_REQUEST},
             merchant_name=details.merchant.name,
@@ -245,22 +241,24 @@ def _partners_fields(job: Job) -> dict[str, Any]:
 
 
 # Taken over as they are: dumping a job into plain values to make models of them again took half of a view's time.
-_OF_THE_JOB = JobView.model_fields.keys() - {"request", "deadline", "decline", "conversation_over"}
+_OF_THE_JOB = JobView.model_fields.keys() - {"request", "version", "deadline", "decline", "conversation_over"}
 _OF_THE_REQUEST = RequestView.model_fields.keys() - {"merchant_name", "store_url"}
 
 
 def _told(decline: Decline) -> Decline:
-    """That it was blocked is not for a partner to know."""
+    """That it was blocked is not for a partner to know. An earlier release wrote it down as the reason."""
     if decline.reason is DeclineReason.BLOCKED:
         return decline.model_copy(update={"reason": DeclineReason.OTHER})
     return decline
 
 
 def merchant_view(job: Job, partner: Partner | None) -> MerchantJobView:
-    shown = {"job_id", "request_id", "version", "partner_id", "last_activity_at", "messages", "access", "blocked"}
-    shown |= {"stopped_at"}
+    shown = {"job_id", "request_id", "partner_id", "messages", "access", "blocked", "stopped_at"}
     return MerchantJobView(
         **job.model_dump(include=shown),
+        version=job.version_for(ActorKind.MERCHANT),
+        last_activity_at=job.activity_for_merchant,
+        conversation_over=job.conversation_over,
         status=shown_status(job),
         partner_name=partner.profile.name if partner else "",
         title=job.details.title,
@@ -289,27 +287,6 @@ def shown_status(job: Job) -> Status:
     return {Status.OPENED: Status.NEW, Status.INACTIVE: job.turn}.get(job.status, job.status)
 
 
-MERCHANT_SEES = frozenset(
-    fact.__name__
-    for fact in (
-        JobReplied,
-        MerchantReplied,
-        JobDeclined,
-        JobExpired,
-        JobCompleted,
-        JobReviewed,
-        ReviewAsked,
-        ReviewEdited,
-        ReviewAnswered,
-        AccessChanged,
-        JobBlocked,
-        JobStopped,
-        ReviewTakenDown,
-        JobEnded,
-    )
-)
-PARTNER_NEVER_SEES = frozenset({JobBlocked.__name__})
-MARKETPLACE = "Jobwire"
 TALK = frozenset(fact.__name__ for fact in (JobReplied, MerchantReplied, CommentAdded))
 """What is counted as unread."""
 
@@ -328,28 +305,37 @@ _SHOWN: dict[str, tuple[str, ...]] = {
 """What the timeline tells of a fact beside its text."""
 
 
-def entry(document: dict[str, Any], *, for_merchant: bool = False) -> Entry:
-    """A timeline document as the API shows it."""
+MARKETPLACE = "Jobwire"
+
+
+def entry(document: Mapping[str, Any], side: ActorKind, version: int) -> Entry:
+    """A timeline document as the API shows it to this side, which counts it as `version`."""
     fact = document["fact"]
-    actor = fact.get("actor") or {}
+    by, whose = _said_by(fact)
     return Entry(
         id=document["_id"],
-        version=document["version"],
+        version=version,
         type=document["type"],
         at=document["at"],
-        by=_name_of(actor),
-        side=actor.get("kind", "system"),
+        by=by,
+        side=whose,
         text=fact.get("text"),
-        details=_details(fact, _SHOWN.get(document["type"], ()), for_merchant=for_merchant),
+        details=_details(fact, _SHOWN.get(document["type"], ()), for_merchant=side is ActorKind.MERCHANT),
     )
 
 
-def _name_of(actor: dict[str, Any]) -> str:
-    """Which operator it was is for operators alone."""
-    return MARKETPLACE if actor.get("kind") == ActorKind.OPERATOR else str(actor.get("name", ""))
+def _said_by(fact: Mapping[str, Any]) -> tuple[str, str]:
+    """The name and the side. Which operator it was is for operators alone."""
+    actor = fact.get("actor") or {}
+    kind = actor.get("kind", ActorKind.SYSTEM.value)
+    if kind == ActorKind.OPERATOR:
+        return MARKETPLACE, kind
+    if (fact.get("decline") or {}).get("reason") == DeclineReason.BLOCKED:
+        return "", ActorKind.MERCHANT.value  # an earlier release let the system say it
+    return actor.get("name", ""), kind
 
 
-def _details(fact: dict[str, Any], shown: tuple[str, ...], *, for_merchant: bool) -> dict[str, Any]:
+def _details(fact: Mapping[str, Any], shown: tuple[str, ...], *, for_merchant: bool) -> dict[str, Any]:
     """Why a partner declined is between the partner and matching, and that it was blocked is the merchant's secret."""
     details = {name: fact[name] for name in shown if fact.get(name) not in (None, "", [])}
     if "decline" in details and for_merchant:

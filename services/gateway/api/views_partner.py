@@ -82,7 +82,6 @@ class StandingView(BaseModel):
     counts against nobody.
     """
 
-    version: int
     open_jobs: int
     total: ServiceStanding
     answering: Answering
@@ -116,7 +115,7 @@ def profile_view(partner: Partner, standing: StandingChanged, now: datetime, loc
     rating = round(total.rating_sum / total.reviews, 2) if total.reviews else None
     return PartnerView(
         partner_id=partner.partner_id,
-        version=partner.version,
+        version=partner.version_for_team,
         profile=partner.profile,
         receives_work=not lacks,
         missing=lacks,
@@ -128,16 +127,16 @@ def profile_view(partner: Partner, standing: StandingChanged, now: datetime, loc
 
 
 def team_view(partner: Partner) -> TeamView:
-    return TeamView(version=partner.version, members=[_member(member) for member in partner.members])
+    return TeamView(version=partner.version_for_team, members=[_member(member) for member in partner.members])
 
 
 def own_settings_view(partner: Partner, member: Member) -> OwnSettingsView:
-    return OwnSettingsView(version=partner.version, name=member.name, locale=member.locale, mailed=member.mailed)
+    version = partner.version_for_team
+    return OwnSettingsView(version=version, name=member.name, locale=member.locale, mailed=member.mailed)
 
 
 def standing_view(standing: StandingChanged) -> StandingView:
     return StandingView(
-        version=standing.version,
         open_jobs=standing.open_jobs,
         total=standing.total(),
         answering=standing.answering,

@@ -60,7 +60,7 @@ class Hub:
         for received in batch:
             fact = received.record.fact
             if isinstance(fact, PartnerChanged):
-                self._on_team(received.record.subject, received.record.snapshot.version)
+                self._on_team(received.record.subject, received.record.snapshot.version_for_team)
             elif isinstance(fact, PersonSuspended | PersonRestored):
                 self._on_person(received.record.subject, suspended=received.record.snapshot.suspended)
             else:

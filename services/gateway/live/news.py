@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 from uuid import UUID
 
-from services.gateway.api.views import MERCHANT_SEES, PARTNER_NEVER_SEES, shown_status
+from services.gateway.api.views import shown_status
 from services.gateway.read.tenants import MemberTenant
-from shared.contracts.base import Event, Message
+from shared.contracts.base import ActorKind, Event, Message
 from shared.contracts.jobs import Job
-from shared.contracts.requests import RequestKind
+from shared.contracts.seen import sees
 
 Key = MemberTenant | UUID
 """By what a listener is found: the jobs of a team that a member sees, or the merchant."""
@@ -30,7 +31,7 @@ class Listener:
 @dataclass(frozen=True)
 class News:
     """One event, as little as a page needs to fetch what changed. `number` counts what this replica has heard; `cursor`
-    is what a page that comes back sends.
+    is what a page that comes back sends. A side to which there is nothing to say is shown nothing.
     """
 
     id: UUID
@@ -39,14 +40,12 @@ class News:
     offset: int
     cursor: str
     type: str
-    version: int
     job_id: UUID
     partner_id: UUID
     merchant_id: UUID
-    known_to_merchant: bool
     assignees: tuple[UUID, ...]
-    status: str
-    merchants_status: str
+    to_team: "Shown | None"
+    to_merchant: "Shown | None"
 
     @classmethod
     def of(cls, event: Event[Message, Job], number: int, place: tuple[int, int], cursor: str) -> "News":
@@ -58,26 +57,23 @@ class News:
             offset=place[1],
             cursor=cursor,
             type=event.type,
-            version=event.version,
             job_id=job.job_id,
             partner_id=job.partner_id,
             merchant_id=job.details.merchant.merchant_id,
-            known_to_merchant=job.introduced or job.details.kind is RequestKind.DIRECT,
             assignees=job.assignees,
-            status=job.status.value,
-            merchants_status=shown_status(job).value,
+            to_team=_shown(event, ActorKind.PARTNER),
+            to_merchant=_shown(event, ActorKind.MERCHANT) if job.known_to_merchant else None,
         )
 
     @cached_property
     def for_team(self) -> bytes | None:
         """The frame for whoever `teams` finds, if there is anything to say."""
-        return self._frame(self.status) if self.type not in PARTNER_NEVER_SEES else None
+        return self._frame(self.to_team) if self.to_team else None
 
     @cached_property
     def for_merchant(self) -> bytes | None:
         """The frame for the merchant, unless it must not know."""
-        shown = self.known_to_merchant and self.type in MERCHANT_SEES
-        return self._frame(self.merchants_status) if shown else None
+        return self._frame(self.to_merchant) if self.to_merchant else None
 
     def teams(self) -> list[Key]:
         """The members who see this job."""
@@ -89,9 +85,23 @@ class News:
             return self.for_team
         return self.for_merchant if self.merchant_id in keys else None
 
-    def _frame(self, status: str) -> bytes:
-        shown = {"job_id": str(self.job_id), "type": self.type, "version": self.version, "status": status}
-        return frame("job", self.cursor, shown)
+    def _frame(self, shown: "Shown") -> bytes:
+        return frame("job", self.cursor, {"job_id": str(self.job_id), "type": self.type, **shown._asdict()})
+
+
+class Shown(NamedTuple):
+    """What a side is told of the job: its version as this side counts, and its status as this side sees it."""
+
+    version: int
+    status: str
+
+
+def _shown(event: Event[Message, Job], side: ActorKind) -> Shown | None:
+    if not sees(side, event.fact):
+        return None
+    job = event.snapshot
+    status = shown_status(job) if side is ActorKind.MERCHANT else job.status
+    return Shown(job.version_for(side), status.value)
 
 
 def frame(name: str, cursor: str, data: object, retry: int | None = None) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from services.gateway.read.search_index import tokens_of_entry
-from shared.contracts.base import address_key
+from shared.contracts.base import ActorKind, address_key
 from shared.contracts.jobs import Job
 from shared.contracts.leads import Lead
 from shared.contracts.matching import StandingChanged
@@ -15,6 +15,10 @@ from shared.records import Received
 
 PARTNERS, MERCHANTS, JOBS, TIMELINE = "team_view", "merchant_view", "job_view", "timeline_view"
 STANDINGS, REQUESTS, LEADS = "standing_view", "request_view", "lead_view"
+VERSION_FOR = {ActorKind.PARTNER: "partner_version", ActorKind.MERCHANT: "merchant_version"}
+"""Where a job's document has the version that a side is shown. By `version`, the job's own, newer replaces older."""
+TEAMS_VERSION = "team_version"
+"""The same of a partner's document, for its own team."""
 
 
 async def prepare(database: Database) -> None:
@@ -35,6 +39,7 @@ def on_partner(received: Received) -> Iterable[Write]:
     partner: Partner = received.record.snapshot
     fields = {
         "slug": partner.profile.slug,
+        TEAMS_VERSION: partner.version_for_team,
         "partner": partner.model_dump(mode="json"),
     }
     yield newer(PARTNERS, partner.partner_id, partner.version, fields)
@@ -70,6 +75,7 @@ def on_job(received: Received) -> Iterable[Write]:
         "created_at": job.created_at,
         "deadline": job.deadline,
         "last_activity_at": job.last_activity_at,
+        **{name: job.version_for(side) for side, name in VERSION_FOR.items()},
         "job": job.model_dump(mode="json"),
     }
     entry = {

@@ -4,22 +4,32 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.gateway.api.views import MERCHANT_SEES, PARTNER_NEVER_SEES, TALK, Entry, entry
+from services.gateway.api.views import TALK, Entry, entry
 from services.gateway.read.cursors import bad_cursor, cursor_of, place_of, words_of
 from services.gateway.read.deliveries import DELIVERIES, Delivery, delivery
 from services.gateway.read.explanations import ALTERNATIVES, EXPLANATIONS, Explanation, explanation
 from services.gateway.read.inbox import behind, job_of, jobs_of
-from services.gateway.read.projections import JOBS, LEADS, PARTNERS, REQUESTS, STANDINGS, TIMELINE
+from services.gateway.read.projections import (
+    JOBS,
+    LEADS,
+    PARTNERS,
+    REQUESTS,
+    STANDINGS,
+    TEAMS_VERSION,
+    TIMELINE,
+    VERSION_FOR,
+)
 from services.gateway.read.tenants import Query
-from shared.contracts.base import ActorKind
+from shared.contracts.base import ActorKind, Message
 from shared.contracts.jobs import Job
 from shared.contracts.leads import Lead
 from shared.contracts.matching import StandingChanged
 from shared.contracts.partners import Partner
 from shared.contracts.requests import Request, merchant_id_of
+from shared.contracts.seen import SEEN
 from shared.documents import read, readable
 from shared.http import Problem
 from shared.mongo import Collection, Database
@@ -66,32 +76,34 @@ class Reading:
         self._explanations = database[EXPLANATIONS]
         self._alternatives = database[ALTERNATIVES]
 
-    async def job(self, tenant: Query, job_id: UUID, min_version: int = 0) -> Job:
-        """One job of the tenant, at `min_version` or later. Raises `Problem` 404, also for somebody else's job; 503
-        when the read model has not come that far in time.
+    async def job(self, tenant: Query, job_id: UUID, min_version: int = 0, side: ActorKind = ActorKind.PARTNER) -> Job:
+        """One job of the tenant, at `min_version` or later as this side counts. Raises `Problem` 404, also for somebody
+        else's job; 503 when the read model has not come that far in time.
         """
-        return job_of(await _at_version(self._jobs, {**tenant, "_id": job_id}, min_version, "job"))
+        mine = {**tenant, "_id": job_id}
+        return job_of(await _at_version(self._jobs, mine, min_version, "job", counted_as=VERSION_FOR[side]))
 
-    async def timeline(
-        self, job_id: UUID, cursor: str | None = None, limit: int = PAGE, *, for_merchant: bool = False
-    ) -> TimelinePage:
-        """The last `limit` steps of a job that the caller has been allowed to see, or those before a page that was
-        read, the oldest first. Raises `Problem` 422 for a cursor of something else.
+    async def timeline(self, job: Job, side: ActorKind, cursor: str | None = None, limit: int = PAGE) -> TimelinePage:
+        """The last `limit` steps that this side may see of a job that the caller has been allowed to see, or those
+        before a page that was read, the oldest first. Raises `Problem` 422 for a cursor of something else.
         """
-        types = {"$in": sorted(MERCHANT_SEES)} if for_merchant else {"$nin": sorted(PARTNER_NEVER_SEES)}
-        query: Query = {"job_id": job_id, "type": types}
-        if cursor:
-            query["version"] = {"$lt": _version_of(cursor)}
+        before = await self._before(job, side, cursor) if cursor else None
+        query = {"job_id": job.job_id, **seen_by(side)}
+        if before:
+            query["version"] = {"$lt": before.version}
         found = self._timeline.find(query, {"job_id": 0, "tokens": 0}).sort("version", -1).limit(limit + 1)
-        steps = [entry(document, for_merchant=for_merchant) async for document in found]
-        older = cursor_of("timeline", str(steps[limit - 1].version)) if len(steps) > limit else None
-        return TimelinePage(steps[:limit][::-1], older)
+        steps = [document async for document in found]
+        more, steps = len(steps) > limit, steps[:limit]
+        newest = before.number - 1 if before else await self._number(job, side, steps)
+        told = [entry(document, side, newest - place) for place, document in enumerate(steps)]
+        older = cursor_of("timeline", told[-1].id, str(told[-1].version)) if more else None
+        return TimelinePage(told[::-1], older)
 
-    async def conversation(self, job_id: UUID, cursor: str | None = None) -> TimelinePage:
+    async def conversation(self, job: Job, cursor: str | None = None) -> TimelinePage:
         """As `timeline`, for operators who look into a report: what passed between the two sides, and nothing of what
         the partner's team said among itself.
         """
-        return await self.timeline(job_id, cursor, for_merchant=True)
+        return await self.timeline(job, ActorKind.MERCHANT, cursor)
 
     async def any_job(self, job_id: UUID) -> Job:
         """Anybody's, for operators alone. Raises `Problem` 404."""
@@ -117,10 +129,50 @@ class Reading:
                 return email
         raise Problem(404, "not_found", "There is no such merchant.")
 
-    async def said(self, job_id: UUID, version: int) -> int:
-        """The number of messages and comments of a job up to this version."""
-        talk = {"job_id": job_id, "version": {"$lte": version}, "type": {"$in": sorted(TALK)}}
-        return await self._timeline.count_documents(talk)
+    async def said(self, job: Job, version: int | None = None) -> int:
+        """The number of messages and comments of a job, up to this version as the partner counts; None is the job's
+        own.
+        """
+        talk = {"job_id": job.job_id, "type": {"$in": sorted(TALK)}}
+        upto = await self._place_of(job, ActorKind.PARTNER, version)
+        return await self._timeline.count_documents({**talk, "version": {"$lte": upto}})
+
+    async def _before(self, job: Job, side: ActorKind, cursor: str) -> "_Step":
+        """The step that a page ended with. What a cursor names is looked up among what this side may see: else it could
+        be asked which places in the log there are.
+        """
+        words = words_of(cursor)
+        if len(words) != 3 or words[0] != "timeline" or not re.fullmatch(r"[0-9]{1,15}", words[2]):
+            raise bad_cursor("older_cursor")
+        try:
+            step = {"_id": UUID(words[1]), "job_id": job.job_id, **seen_by(side)}
+        except ValueError:
+            raise bad_cursor("older_cursor") from None
+        found = await self._timeline.find_one(step, {"version": 1})
+        if found is None:
+            raise bad_cursor("older_cursor")
+        return _Step(found["version"], int(words[2]))
+
+    async def _number(self, job: Job, side: ActorKind, steps: Sequence[dict[str, Any]]) -> int:
+        """As what this side counts the newest of these steps. The timeline may be ahead of the job, and in the timeline
+        may stand what the job has from an earlier release, which counted everything.
+        """
+        if not steps:
+            return 0
+        newest, known = steps[0]["version"], job.version_for(side)
+        low, high = sorted((newest, job.version))
+        between = {"job_id": job.job_id, **seen_by(side), "version": {"$gt": low, "$lte": high}}
+        apart = await self._timeline.count_documents(between) if low < high else 0
+        return known + apart if newest > job.version else known - apart
+
+    async def _place_of(self, job: Job, side: ActorKind, version: int | None) -> int:
+        """Up to which version of the job this side has seen it."""
+        later = job.version_for(side) - version if version is not None else 0
+        if later <= 0:
+            return job.version
+        seen = {"job_id": job.job_id, **seen_by(side), "version": {"$lte": job.version}}
+        found = self._timeline.find(seen, {"version": 1}).sort("version", -1).skip(later).limit(1)
+        return next((int(one["version"]) for one in [document async for document in found]), 0)
 
     async def deliveries(self, about: UUID, side: ActorKind) -> list[Delivery]:
         """What became of the mails about a job, a lead or a request that the caller may see, the oldest first: those
@@ -138,7 +190,8 @@ class Reading:
 
     async def partner(self, partner_id: UUID, min_version: int = 0) -> Partner:
         """One partner, at `min_version` or later. Raises `Problem` as `job` does."""
-        return _partner(await _at_version(self._partners, {"_id": partner_id}, min_version, "partner"))
+        found = await _at_version(self._partners, {"_id": partner_id}, min_version, "partner", counted_as=TEAMS_VERSION)
+        return _partner(found)
 
     async def partners(self, partner_ids: Sequence[UUID]) -> dict[UUID, Partner]:
         cursor = self._partners.find({"_id": {"$in": list(partner_ids)}})
@@ -207,16 +260,23 @@ async def page_of(
     return documents[:PAGE], cursor_of(more[by], more["_id"]) if more else None
 
 
-async def _at_version(collection: Collection, query: Query, min_version: int, what: str) -> dict[str, Any]:
+async def _at_version(
+    collection: Collection, query: Query, min_version: int, what: str, *, counted_as: str = "version"
+) -> dict[str, Any]:
     document = await collection.find_one(query)
     if document is None:
         raise Problem(404, "not_found", f"There is no such {what}.")
-    if document["version"] < min_version:
-        await _until(lambda: _has(collection, {**query, "version": {"$gte": min_version}}))
+    if _counted(document, counted_as) < min_version:
+        await _until(lambda: _has(collection, {**query, counted_as: {"$gte": min_version}}))
         document = await collection.find_one(query) or document
-    if document["version"] < min_version:
+    if _counted(document, counted_as) < min_version:
         raise Problem(503, "catching_up", f"The newest version of this {what} is not here yet. Try again in a moment.")
     return document
+
+
+def _counted(document: dict[str, Any], by: str) -> int:
+    """An earlier release wrote down the aggregate's version alone."""
+    return int(document.get(by, document["version"]))
 
 
 async def _has(collection: Collection, query: Query) -> bool:
@@ -230,11 +290,24 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.02)
 
 
-def _version_of(cursor: str) -> int:
-    words = words_of(cursor)
-    if len(words) != 2 or words[0] != "timeline" or not re.fullmatch(r"[0-9]{1,15}", words[1]):
-        raise bad_cursor("older_cursor")
-    return int(words[1])
+def seen_by(side: ActorKind) -> Query:
+    """Which of a timeline's entries this side may see. What a newer release says is not known to be among them."""
+    always = [fact.__name__ for fact, seen in SEEN.items() if seen.by(side) is True]
+    sometimes = [_if_it_says(fact, field) for fact, seen in SEEN.items() if isinstance(field := seen.by(side), str)]
+    return {"$or": [{"type": {"$in": sorted(always)}}, *sometimes]}
+
+
+def _if_it_says(fact: type[Message], field: str) -> Query:
+    """An entry of an earlier release says what the field's default does."""
+    meant = fact.model_fields[field].default
+    return {"type": fact.__name__, f"fact.{field}": {"$ne": False} if meant else True}
+
+
+class _Step(NamedTuple):
+    """A step of a timeline: its place in the log, and as what a side counts it."""
+
+    version: int
+    number: int
 
 
 def _partner(document: dict[str, Any]) -> Partner:
