@@ -1,5 +1,5 @@
 """How a job is ended: by its merchant, plainly or by blocking the partner, or by the marketplace. A partner cannot tell
-a block from an end: the facts that it sees are the same, and what only the merchant may know is a fact of its own. Pure.
+a block from an end: it sees the same facts, and what only the merchant may know is a fact of its own. Pure.
 """
 
 from services.jobs.access import access_ended

@@ -221,7 +221,7 @@ class Job(Snapshot):
         """Whether the two talk no more though the job is not closed. An earlier release kept of a block only that there
         was one.
         """
-        return self.ended or self.suspended or (self.blocked and self.status not in (Status.DECLINED, Status.EXPIRED))
+        return self.ended or (self.blocked and self.status not in (Status.DECLINED, Status.EXPIRED))
 
 
 def job_id_of(request_id: UUID, partner_id: UUID) -> UUID:

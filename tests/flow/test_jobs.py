@@ -208,7 +208,7 @@ async def test_a_blocked_partner_is_out_for_good(world: World) -> None:
     partner_id = (await merchant.get(f"/merchant/jobs/{job_id}"))["job"]["partner_id"]
     await merchant.post(f"/merchant/partners/{partner_id}/block")
     job = (await ada.get(f"/jobs/{job_id}"))["job"]
-    assert (job["status"], job["conversation_over"], job["decline"]["reason"]) == ("declined", True, "other")
+    assert (job["status"], job["conversation_over"], job["decline"]["reason"]) == ("declined", False, "other")
     assert "JobBlocked" not in await steps(ada, job_id)
     await follow(world, await fill_in_the_form(world, title="Another"))
     assert len((await ada.get("/jobs"))["jobs"]) == 1, "Matching asked a partner whom the merchant has blocked."

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.gateway.live import hub as live
 from services.gateway.live import memory, stream
-from services.gateway.live.news import Listener, News
+from services.gateway.live.news import Listener, News, Shown
 from services.gateway.live.position import Newest, Position
 from services.gateway.live.stream import Stream, Streams
 from services.gateway.read.tenants import MemberTenant
@@ -129,15 +129,13 @@ NEWS = st.builds(
     partition=st.just(0),
     offset=st.just(0),
     cursor=st.just("c"),
-    type=st.sampled_from([JobReplied.__name__, CommentAdded.__name__, JobBlocked.__name__]),
-    version=st.just(1),
+    type=st.just(JobReplied.__name__),
     job_id=st.just(derived_id("job")),
     partner_id=st.sampled_from(PARTNERS),
     merchant_id=st.sampled_from(MERCHANTS),
-    known_to_merchant=st.booleans(),
     assignees=st.lists(st.sampled_from(MEMBERS), unique=True).map(tuple),
-    status=st.just("opened"),
-    merchants_status=st.just("new"),
+    to_team=st.sampled_from([None, Shown(1, "opened")]),
+    to_merchant=st.sampled_from([None, Shown(1, "new")]),
 )
 
 

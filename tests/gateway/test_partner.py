@@ -62,7 +62,7 @@ def code(decision: Decision) -> str:
 def test_a_registered_partner_is_what_was_registered() -> None:
     (fact,) = tell(None, register(a_partner()))
     registered = evolve(None, fact, PARTNER_ID, NOW)
-    assert registered == a_partner(version=0, parts=PartnerParts(profile=1, preferences=1, members=1))
+    assert registered == a_partner(version=0, team_version=1, parts=PartnerParts(profile=1, preferences=1, members=1))
 
 
 def test_registering_the_same_again_changes_nothing() -> None:
@@ -189,6 +189,7 @@ def test_a_merchant_blocks_a_partner_for_good_and_once() -> None:
     (fact,) = tell(a_partner(), BlockPartner(actor=BY_MERCHANT))
     blocked = evolve(a_partner(), fact, PARTNER_ID, NOW)
     assert blocked.blocked_by == (BY_MERCHANT.merchant_id,)
+    assert blocked.version_for_team == a_partner().version_for_team, "Its team could tell."
     assert tell(blocked, BlockPartner(actor=BY_MERCHANT)) == []
     assert code(tell(a_partner(), BlockPartner(actor=member()))) == "forbidden"
 

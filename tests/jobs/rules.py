@@ -28,6 +28,7 @@ from shared.contracts.jobs import (
     DeclineReason,
     DenyAccess,
     EditReview,
+    EndConversation,
     ExpireAccess,
     ExpireJob,
     GrantAccess,
@@ -134,6 +135,7 @@ SENT: dict[str, Callable[[Actor], Make]] = {
     "DeclineJob": _plain(DeclineJob, **DECLINE),
     "DeclineJob (can be undone)": _undoable(DeclineJob, **DECLINE),
     "DeclineJob (as withdrawn)": _plain(DeclineJob, reason=DeclineReason.WITHDRAWN),
+    "EndConversation": _plain(EndConversation),
     "MarkInactive": _plain(MarkInactive),
     "MarkInactive (can be undone)": _undoable(MarkInactive),
     "CompleteJob": _plain(CompleteJob),
@@ -234,6 +236,7 @@ GRANTED = (*REQUESTED, REQUESTED_AT, *_system("GrantAccess"))
 REVIEWED = (*COMPLETED, *_merchant("ReviewJob"))
 BLOCKED, STOPPED = _system("CloseJob (blocked)"), _system("CloseJob (stopped)")
 SUSPENDED = _system("CloseJob (suspended)")
+ENDED = _merchant("EndConversation")
 
 WAYS: dict[str, tuple[Step, ...]] = {
     "New": (),
@@ -268,6 +271,9 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "was Replied": (*REPLY, *BLOCKED),
     "was Completed": (*COMPLETED, *BLOCKED),
     "was Expired": (*EXPIRED, *BLOCKED),
+    "ended when New": ENDED,
+    "ended when Replied": (*REPLY, *ENDED),
+    "ended when Completed": (*COMPLETED, *ENDED),
     "stopped when New": STOPPED,
     "stopped when Replied": (*REPLY, *STOPPED),
     "stopped when Completed": (*COMPLETED, *STOPPED),

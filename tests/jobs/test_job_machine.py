@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from services.gateway.api.views import merchant_view, partner_view
 from services.jobs.access import ends_at
 from services.jobs.job import decide, evolve, timer
 from services.jobs.timers import _COMMANDS
@@ -34,6 +35,7 @@ from shared.contracts.jobs import (
     DeclineReason,
     DenyAccess,
     EditReview,
+    EndConversation,
     ExpireAccess,
     ExpireJob,
     GrantAccess,
@@ -54,6 +56,7 @@ from shared.contracts.jobs import (
     UndoAct,
 )
 from shared.contracts.requests import RequestKind, StoreProof
+from shared.contracts.seen import sees
 from shared.decisions import Rejection
 from shared.mongo import CODEC
 from tests.builders import (
@@ -86,10 +89,11 @@ LIVE = ("asked", "consented", "requested", "granted")
 ONCE = (
     *("JobCreated", "JobOpened", "first reply", "ReplyOpened", "JobDeclined", "JobExpired", "JobBlocked"),
     "JobEnded",
-    *("JobReviewed", "ReviewAsked", "ReviewAnswered"),
+    *("ConversationEnded", "JobReviewed", "ReviewAsked", "ReviewAnswered"),
 )
 """What happens to a job at most once, whatever else does."""
 CLOSING = [DeclineReason.WITHDRAWN, DeclineReason.BLOCKED, DeclineReason.SUSPENDED]
+VIEWS = {ActorKind.PARTNER: partner_view, ActorKind.MERCHANT: lambda job: merchant_view(job, None)}
 NEVER_BOTH = [{"first reply", "JobExpired"}, {"JobDeclined", "JobExpired"}]
 
 BEGINNINGS = [
@@ -108,7 +112,7 @@ class Model:
 
     def __init__(self, *, direct: bool) -> None:
         self.where = "waiting"  # waiting, talking, aside, done, declined, expired
-        self.opened = self.replied = self.answer_seen = self.blocked = self.suspended = False
+        self.opened = self.replied = self.answer_seen = self.blocked = self.over = self.suspended = False
         self.turn = "new"
         self.known = direct
         self.messages = self.comments = 0
@@ -132,14 +136,9 @@ class Model:
         return self.where not in (*CLOSED, "done")
 
     @property
-    def over(self) -> bool:
-        """Whether something that happened elsewhere has ended the conversation for good."""
-        return self.blocked or self.suspended
-
-    @property
     def talk(self) -> bool:
         """Whether the two may still say something to each other."""
-        return self.where not in CLOSED and not self.over
+        return self.where not in CLOSED and not self.over and not self.suspended
 
     def partner_writes(self) -> bool:
         if not self.talk or self.pending == "declined":
@@ -245,8 +244,18 @@ class JobMachine(RuleBasedStateMachine):
         if name == "AccessChanged":
             self.trail.append(fact.access.status)
         if isinstance(fact, ActDelayed):
-            told = self.job.model_copy(update={"pending": None, "version": before.version})
-            assert told == before, "What can be undone has changed something already."
+            as_it_was = {"pending": None, "version": before.version, "partner_version": before.partner_version}
+            assert self.job.model_copy(update=as_it_was) == before, "What can be undone has changed something already."
+        if before is not None:
+            self.each_side_is_shown_what_it_may_see(before, fact)
+
+    def each_side_is_shown_what_it_may_see(self, before: Job, fact: Message) -> None:
+        for side, view in VIEWS.items():
+            was, now = view(before), view(self.job)
+            if sees(side, fact):
+                assert now.version == was.version + 1
+            else:
+                assert now == was, f"{type(fact).__name__} is not for the {side} to see, and shows."
 
     def expect(self, command: Message, possible: object, happens: Callable[[], bool]) -> None:
         """Something happens exactly if it is theirs to do, and the model says so too."""
@@ -312,15 +321,30 @@ class JobMachine(RuleBasedStateMachine):
 
     def _closes(self, reason: DeclineReason) -> bool:
         model, closes = self.model, self.model.open
+        if reason is DeclineReason.BLOCKED and not model.blocked:
+            self._ends()
+            model.blocked = True
+            return True
         if closes:
             model.end("declined")
-        if reason is DeclineReason.BLOCKED and not model.blocked:
-            model.blocked = closes = True
-            model.lock()
         if reason is DeclineReason.SUSPENDED and not model.suspended:
             model.suspended = closes = True
             model.lock()
         return closes
+
+    @precondition(may_end)
+    @rule(by=st.one_of(merchant, anybody))
+    def end_the_conversation(self, by: Actor) -> None:
+        self.expect(EndConversation(actor=by), by is BY_MERCHANT and self.model.known, self._ends)
+
+    def _ends(self) -> bool:
+        model, ends = self.model, self.model.open or (self.model.where == "done" and not self.model.over)
+        if model.open:
+            model.end("declined")
+        elif ends:
+            model.over = True
+            model.lock()
+        return ends
 
     @rule(by=st.one_of(partner, anybody))
     def open(self, by: Actor) -> None:
@@ -336,7 +360,7 @@ class JobMachine(RuleBasedStateMachine):
     @rule(by=st.one_of(partner, anybody))
     def reactivate(self, by: Actor) -> None:
         model = self.model
-        possible = model.where in ("aside", "done") and not model.pending and not model.over
+        possible = model.where in ("aside", "done") and not model.pending and model.talk
         self.expect(ReactivateJob(actor=by), by is BY_PARTNER and possible, lambda: model.end("talking"))
 
     @rule(by=st.sampled_from([BY_SYSTEM, BY_PARTNER]), shift=st.sampled_from([0, 0, 0, -1, 1]), wait=st.booleans())
@@ -405,7 +429,7 @@ class JobMachine(RuleBasedStateMachine):
     @rule(by=st.one_of(partner, anybody))
     def ask_for_a_review(self, by: Actor) -> None:
         model = self.model
-        possible = by is BY_PARTNER and model.where == "done" and not model.over
+        possible = by is BY_PARTNER and model.where == "done" and model.talk
         self.expect(AskReview(actor=by), possible, lambda: not (model.reviewed_at or model.asked_for_review))
         model.asked_for_review |= possible and not model.reviewed_at
 
@@ -441,7 +465,8 @@ class JobMachine(RuleBasedStateMachine):
         if yes:
             asked_at = (self.job.access and self.job.access.asked_at) or self.at
             step = lambda: model.step_of_access(from_=("asked",), to="consented")  # noqa: E731 - as the others
-            self.expect(ConsentAccess(asked_at=asked_at, actor=by), may and not model.over, step)
+            talks = may and not model.over and not model.suspended
+            self.expect(ConsentAccess(asked_at=asked_at, actor=by), talks, step)
         else:
             refused = lambda: model.step_of_access(from_=("asked", "consented"), to="denied")  # noqa: E731
             self.expect(RefuseAccess(actor=by), may, refused)
@@ -505,7 +530,8 @@ class JobMachine(RuleBasedStateMachine):
         assert (seen.reply_opened_at is not None) == model.answer_seen
         assert (seen.access.status if seen.access else "") == model.access
         assert bool(seen.pending) == bool(model.pending)
-        assert (seen.blocked, seen.suspended) == (model.blocked, model.suspended)
+        shown = (seen.blocked, seen.conversation_over, seen.suspended)
+        assert shown == (model.blocked, model.over, model.suspended)
         assert (seen.review.at if seen.review else None) == model.reviewed_at
 
     @invariant()
@@ -520,13 +546,12 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_closed_holds_nothing_open(self) -> None:
         over = self.job.status in CLOSED
-        if over or self.job.blocked or self.job.suspended:
+        if over or self.job.conversation_over or self.job.suspended:
             assert self.job.pending is None, "Something is pending on a closed job."
             assert not self.job.access or self.job.access.status not in LIVE, "Somebody keeps a key."
             assert timer(self.job) is None
-        assert over or self.job.status == "completed" or not (self.job.blocked or self.job.suspended), (
-            "Ended, and open."
-        )
+        ended = self.job.blocked or self.job.suspended
+        assert over or self.job.status == "completed" or not ended, "Ended, and all the same open."
         assert (self.job.decline is not None) == (self.job.status == "declined") == ("JobDeclined" in self.said)
 
     @invariant()

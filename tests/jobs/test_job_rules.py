@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.gateway.api.views import merchant_view
 from services.jobs.job import decide, evolve, timer
 from shared.contracts.base import Actor, ActorKind, Message, derived_id
 from shared.contracts.jobs import (
     CLOSED_BY,
+    EVENTS,
     PARTNERS_REASONS,
     AccessStatus,
     AskAccess,
@@ -18,10 +20,12 @@ from shared.contracts.jobs import (
     ConsentAccess,
     CreateJob,
     DeclineReason,
+    EditReview,
     ExpireAccess,
     ExpireJob,
     GrantAccess,
     Job,
+    JobBlocked,
     JobReplied,
     Permission,
     RemindJob,
@@ -30,6 +34,7 @@ from shared.contracts.jobs import (
     StoreAccess,
 )
 from shared.contracts.requests import RequestKind, StoreProof
+from shared.contracts.seen import SEEN, sees
 from shared.decisions import Rejection
 from tests.builders import (
     AIKO,
@@ -234,7 +239,7 @@ def test_nobody_is_told_of_an_act_before_it_holds(command: Message, end: Status)
     job = a_job(Status.REPLIED)
     pending = after(job, command, NOW)
     assert said(job, command, NOW) == ["ActDelayed"]
-    assert pending.model_copy(update={"pending": None}) == job
+    assert merchant_view(pending, None) == merchant_view(job, None)
     assert settle(pending, NOW + UNDO - SECOND) == "not_due"
     held = settle(pending, NOW + UNDO)
     assert (held.status, held.pending) == (end, None)
@@ -243,7 +248,8 @@ def test_nobody_is_told_of_an_act_before_it_holds(command: Message, end: Status)
 def test_what_was_taken_back_never_happened() -> None:
     job = a_job()
     pending = after(job, DECLINE, NOW)
-    assert after(pending, act("UndoAct", BY_PARTNER), NOW + SECOND) == job
+    undone = after(pending, act("UndoAct", BY_PARTNER), NOW + SECOND)
+    assert undone.model_copy(update={"partner_version": job.partner_version}) == job
     assert after(job, act("UndoAct", BY_PARTNER)) == "nothing_to_undo"
 
 
@@ -428,11 +434,12 @@ def test_what_an_earlier_release_has_asked_for_is_asked_anew() -> None:
     [
         act("DeclineJob", BY_PARTNER),
         act("DeclineJob", BY_MERCHANT),
+        act("EndConversation", BY_MERCHANT),
         act("CloseJob (withdrawn)", BY_SYSTEM),
         act("CloseJob (blocked)", BY_SYSTEM),
         act("CompleteJob", BY_PARTNER),
     ],
-    ids=["declined", "declined by the merchant", "withdrawn", "blocked", "completed"],
+    ids=["declined", "declined by the merchant", "ended", "withdrawn", "blocked", "completed"],
 )
 def test_whoever_closes_a_job_takes_the_key_back(ends: Message) -> None:
     assert after(granted_job(), ends).access.status is AccessStatus.REVOKED
@@ -449,8 +456,10 @@ def test_a_decline_takes_the_key_back_when_it_holds_and_not_before() -> None:
 
 @pytest.mark.parametrize("reason", list(CLOSED_BY))
 def test_what_happened_elsewhere_closes_an_open_job(reason: DeclineReason) -> None:
+    """Whoever wants nothing of a partner that it cannot know of has withdrawn, as far as that one can see."""
     closed = after(a_job(), act(f"CloseJob ({reason})", BY_SYSTEM))
-    assert (closed.status, closed.decline.by, closed.decline.reason) == (Status.DECLINED, CLOSED_BY[reason], reason)
+    shown = DeclineReason.WITHDRAWN if reason is DeclineReason.BLOCKED else reason
+    assert (closed.status, closed.decline.by, closed.decline.reason) == (Status.DECLINED, CLOSED_BY[reason], shown)
     assert closed.blocked == (reason is DeclineReason.BLOCKED)
     assert closed.suspended == (reason is DeclineReason.SUSPENDED)
 
@@ -467,6 +476,19 @@ def test_a_suspension_ends_a_completed_jobs_conversation_and_access_and_leaves_i
     assert after(closed, act("SendMessage", BY_MERCHANT)) == after(closed, act("ReactivateJob", BY_PARTNER)) == "closed"
 
 
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("kind", [RequestKind.MATCH, RequestKind.DIRECT])
+def test_a_block_says_to_the_partner_what_an_end_does(kind: RequestKind, status: Status) -> None:
+    """What a merchant can do to a job that it does not know of is to withdraw the request."""
+    job = a_job(status, kind=kind)
+    plain = act("EndConversation", BY_MERCHANT) if job.known_to_merchant else act("CloseJob (withdrawn)", BY_SYSTEM)
+    end = decide(job, plain, JOB_ID, NOW)
+    blocked = decide(job, act("CloseJob (blocked)", BY_SYSTEM), JOB_ID, NOW)
+    shown = [fact for fact in blocked if sees(ActorKind.PARTNER, fact)]
+    assert shown == ([] if isinstance(end, Rejection) else list(end))
+    assert blocked[-1] == JobBlocked(actor=BY_SYSTEM)
+
+
 def test_a_block_ends_the_conversation_of_a_completed_job_and_leaves_it_completed() -> None:
     completed = after(granted_job(), act("CompleteJob", BY_PARTNER))
     blocked = after(completed, act("CloseJob (blocked)", BY_SYSTEM))
@@ -474,6 +496,39 @@ def test_a_block_ends_the_conversation_of_a_completed_job_and_leaves_it_complete
     assert after(blocked, act("SendMessage", BY_MERCHANT)) == after(blocked, act("AskAccess", BY_PARTNER)) == "closed"
     assert after(blocked, act("ReviewJob", BY_MERCHANT)).review.rating == 5
     assert said(blocked, act("CloseJob (blocked)", BY_SYSTEM)) == []
+
+
+@pytest.mark.parametrize("side", [ActorKind.PARTNER, ActorKind.MERCHANT])
+def test_a_job_of_an_earlier_release_goes_on_from_what_each_side_was_shown(side: ActorKind) -> None:
+    unknown = {"partner_version": None, "merchant_version": None, "merchant_activity_at": None}
+    job = a_job(Status.COMPLETED, version=9, last_activity_at=NOW, **unknown)
+    assert (job.version_for(side), job.activity_for_merchant) == (9, NOW)
+    commented = after(job, act("AddComment", BY_PARTNER)).model_copy(update={"version": 10})
+    assert commented.version_for(side) == (10 if side is ActorKind.PARTNER else 9)
+    assert (commented.last_activity_at, commented.activity_for_merchant) == (DEADLINE, NOW)
+    blocked = after(commented, act("CloseJob (blocked)", BY_SYSTEM))
+    assert blocked.version_for(side) == commented.version_for(side) + (1 if side is ActorKind.PARTNER else 2)
+
+
+def test_what_was_seen_by_the_count_of_an_earlier_release_can_still_be_replaced() -> None:
+    counted = {"partner_version": None, "merchant_version": None}
+    job = after(a_job(Status.COMPLETED), act("ReviewJob", BY_MERCHANT))
+    job = job.model_copy(update={"version": 9, "parts": job.parts.model_copy(update={"review": 7}), **counted})
+    for expected, outcome in ((6, "version_mismatch"), (7, 5), (9, 5), (10, "version_mismatch")):
+        edited = after(job, EditReview(rating=5, text="!", expected_version=expected, actor=BY_MERCHANT))
+        assert (edited if isinstance(edited, str) else edited.review.rating) == outcome, expected
+
+
+def test_every_fact_says_who_sees_it() -> None:
+    assert set(SEEN) == set(EVENTS)
+    for fact, seen in SEEN.items():
+        for side in (ActorKind.PARTNER, ActorKind.MERCHANT):
+            field = seen.by(side)
+            assert isinstance(field, bool) or fact.model_fields[field].annotation is bool
+            assert field is not False or seen.by({"partner": ActorKind.MERCHANT}.get(side, ActorKind.PARTNER))
+    for nobody in (ActorKind.OPERATOR, ActorKind.SYSTEM):
+        with pytest.raises(KeyError):
+            sees(nobody, JobBlocked(actor=BY_SYSTEM))
 
 
 def test_a_request_that_is_withdrawn_leaves_what_is_completed_alone() -> None:

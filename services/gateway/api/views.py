@@ -231,7 +231,7 @@ def _partners_fields(job: Job) -> dict[str, Any]:
         "version": job.version_for(ActorKind.PARTNER),
         "deadline": job.deadline if job.status in (Status.NEW, Status.OPENED) else None,
         "decline": _told(job.decline) if job.decline else None,
-        "conversation_over": job.conversation_over,
+        "conversation_over": job.conversation_over or job.suspended,
         "request": RequestView(
             **{name: getattr(details, name) for name in _OF_THE_REQUEST},
             merchant_name=details.merchant.name,
