@@ -76,13 +76,13 @@ FACTORS: Mapping[str, Told] = {
 }
 
 _REASONS: Mapping[Why, str] = {
-    Why.SCORE: N_("Those who were asked scored at least %(bar)s; you came to %(score)s."),
+    Why.SCORE: N_("Those who were asked scored about %(bar)s or more; you came to about %(score)s."),
     Why.SHARE: N_(
         "Lately you had been sent far more than your share of requests, so it was the turn of others. "
         "This passes by itself."
     ),
     Why.DRAW: N_(
-        "You were about as good: you came to %(score)s, those who were asked to at least %(bar)s. "
+        "You were about as good: you came to about %(score)s, those who were asked to about %(bar)s or more. "
         "The lot fell on others."
     ),
     Why.SAME_PEOPLE: N_(
@@ -90,6 +90,28 @@ _REASONS: Mapping[Why, str] = {
         "organisations with a member in common."
     ),
 }
+
+
+_CLOSE = N_("Those who were asked scored a little higher than you did.")
+"""Where the rounded scores are the same."""
+
+COARSE = 5
+"""To so many points are rounded the scores that a partner is told of a request that it did not get."""
+
+
+def coarse(of: Explanation) -> Explanation:
+    """What a partner may be told of a request that it did not get. From a price and what it brought in points, the
+    budget could be computed, and from the other points the merchant's priorities: so there are no points but the sums,
+    and these are rounded.
+    """
+    return of.model_copy(
+        update={
+            "budget": None,
+            "score": float(COARSE * round(of.score / COARSE)),
+            "bar": float(COARSE * round(of.bar / COARSE)),
+            "probability": round(of.probability, 2),
+        }
+    )
 
 
 def words(of: Explanation, locale: Locale) -> list[str]:
@@ -173,7 +195,8 @@ def _passed_over(of: Explanation, locale: Locale) -> str:
 def _reason(of: Explanation, locale: Locale) -> list[str]:
     why = of.why or Why.SCORE
     scores = {"score": number(of.score, locale), "bar": number(of.bar, locale)}
-    said = [gettext(locale, _REASONS[why], **scores)]
+    close = why is Why.SCORE and of.score >= of.bar
+    said = [gettext(locale, _CLOSE if close else _REASONS[why], **scores)]
     if why is Why.SCORE and of.behind:
         most = N_("What cost you most in comparison: %(factors)s.")
         said.append(gettext(locale, most, factors=_listed(of.behind, locale)))

@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from services.gateway.explaining import FACTORS, advice, label, words
+from services.gateway.explaining import FACTORS, advice, coarse, label, words
 from services.gateway.operators import Operators
 from services.gateway.read import reading
 from services.gateway.read.explanations import EXPLANATIONS, Explanation, explanations_of, on_match
 from services.matching.selection import parts_of
 from services.matching.weights import Weights
-from shared.contracts.base import Locale, Message, derived_id
+from shared.contracts.base import Locale, Message, Money, derived_id
 from shared.contracts.jobs import job_id_of
 from shared.contracts.matching import Answer, AnswerNoted, MatchClosed, RequestMatched, WavePostponed, Why
 from shared.contracts.requests import RequestKind
@@ -151,11 +152,11 @@ BY_SCORE, BY_SHARE, BY_DRAW = (
             },
         ),
         (
-            BY_SCORE,
+            coarse(BY_SCORE),
             {
                 Locale.EN: [
                     "You could have been asked as well: of 57 partners who could, 1 was.",
-                    "Those who were asked scored at least 74; you came to 43.6.",
+                    "Those who were asked scored about 75 or more; you came to about 45.",
                     (
                         "What cost you most in comparison: how likely you are to reply to such a request and your "
                         "price against the budget."
@@ -164,7 +165,7 @@ BY_SCORE, BY_SHARE, BY_DRAW = (
                 ],
                 Locale.FR: [
                     "Cette demande aurait aussi pu vous être envoyée\u00a0: sur 57 partenaires possibles, 1 l’a reçue.",
-                    "Le score le plus bas parmi les partenaires sollicités est de 74\u00a0; le vôtre est de 43,6.",
+                    "Le score des partenaires sollicités est d’environ 75 ou plus\u00a0; le vôtre, d’environ 45.",
                     (
                         "Ce qui vous a le plus pénalisé en comparaison\u00a0: la probabilité que vous répondiez à ce "
                         "type de demande et votre prix par rapport au budget."
@@ -173,7 +174,7 @@ BY_SCORE, BY_SHARE, BY_DRAW = (
                 ],
                 Locale.JA: [
                     "このリクエストの候補に入っていました。候補となった57社のうち、1社に送信されました。",
-                    "送信先となったパートナーのスコアは74点以上、あなたのスコアは43.6点でした。",
+                    "送信先となったパートナーのスコアはおよそ75点以上、あなたのスコアはおよそ45点でした。",
                     "最も差がついた点：この種のリクエストに返信する見込み、予算に対する料金。",
                     "100回抽選した場合、2回は送信先に含まれる計算です。",
                 ],
@@ -193,8 +194,11 @@ def test_who_had_more_than_its_share_is_told_that_this_passes_and_who_lost_the_l
             "This passes by itself."
         )
     ]
-    assert words(BY_DRAW, Locale.EN)[1:] == [
-        "You were about as good: you came to 74.5, those who were asked to at least 74. The lot fell on others.",
+    assert words(coarse(BY_DRAW), Locale.EN)[1:] == [
+        (
+            "You were about as good: you came to about 75, those who were asked to about 75 or more. "
+            "The lot fell on others."
+        ),
         "In 25 draws of 100 you would have been among those who were asked.",
     ]
 
@@ -226,6 +230,11 @@ def test_advice_is_given_on_what_was_weak_and_on_what_cost_most() -> None:
     lucky, unlucky = (next(p for p in one.factors if p.name == "exploration") for one in (CHOSEN, ALONE))
     assert advice(lucky, CHOSEN, Locale.EN) is None
     assert "There is nothing to do" in (advice(unlucky, ALONE, Locale.EN) or "")
+
+
+def test_who_was_passed_over_by_little_is_told_no_two_numbers_that_are_the_same() -> None:
+    close = of(BOB, a_wave(selected(cost=18, chance=36), nearest=(passed_over(BOB, cost=17, chance=36),)))
+    assert words(coarse(close), Locale.EN)[1] == "Those who were asked scored a little higher than you did."
 
 
 ADA, BOBS = a_team("Ada", services=(an_offer(),)), a_team("Bob", Locale.FR, services=(an_offer(),))
@@ -296,6 +305,45 @@ async def test_a_list_is_filtered_by_what_came_of_it_and_by_service(desk: Desk) 
     assert outcomes(await listed(owner, chosen=False)) == [("seo", False)]
     assert outcomes(await listed(owner, chosen=True, service="migration")) == [("migration", True)]
     assert await listed(owner, service="logo-design") == []
+
+
+BUDGET = Money(amount=Decimal("4321.09"), currency="USD")
+
+
+async def passed_over_at(desk: Desk, cost: float, number: int, budget: Money = BUDGET) -> dict[str, Any]:
+    """What Ada is shown of a request that it did not get, by what its price brought."""
+    wave = a_wave(selected(CY), nearest=(passed_over(ADA.partner_id, cost=cost),), of=details(budget=budget))
+    await desk.hears(heard(wave, derived_id("priced", number), at=NOW + (3 + number) * HOUR))
+    found = (await listed(await sign_in(desk.world, "owner@ada.example")))[0]
+    return {name: value for name, value in found.items() if name not in ("id", "at")}
+
+
+async def test_nothing_tells_what_a_merchant_would_have_paid_somebody_else(desk: Desk) -> None:
+    """Value, weight and points of the price would: it counts in full at half the budget, and not at all at twice it."""
+    shown = await passed_over_at(desk, 3.21, 0)
+    assert shown["budget"] is None
+    assert {part[name] for part in shown["factors"] for name in ("points", "value", "weight")} == {None}
+    assert not any(secret in json.dumps(shown) for secret in ("4321", "3.21", "43.21"))
+    richer = BUDGET.model_copy(update={"amount": Decimal(5000)})
+    assert await passed_over_at(desk, 4.4, 1, richer) == shown
+    asked = await listed(await sign_in(desk.world, "owner@ada.example"), chosen=True)
+    assert all(part["points"] is not None for one in asked for part in one["factors"])
+
+
+async def test_what_an_earlier_release_wrote_down_of_a_budget_is_not_told_either(desk: Desk) -> None:
+    await passed_over_at(desk, 3.21, 0)
+    documents = desk.world.services["gateway"].database[EXPLANATIONS].documents
+    for document in documents.values():
+        document["budget"] = BUDGET.model_dump(mode="json")
+    found = await listed(await sign_in(desk.world, "owner@ada.example"), chosen=False)
+    assert {one["budget"] for one in found} == {None}
+
+
+async def test_an_operator_is_told_every_number(desk: Desk) -> None:
+    await passed_over_at(desk, 3.21, 0)
+    one = (await listed(desk.operator(), chosen=False))[0]
+    cost = next(part for part in one["factors"] if part["name"] == "cost")
+    assert (cost["points"], cost["weight"], cost["value"]) == (3.21, PARTS["cost"], 0.1605)
 
 
 async def test_pages_follow_each_other_without_a_gap(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import SIGNED_IN
 from services.gateway.api.jobs import NO_NUL
-from services.gateway.explaining import advice, label, words
+from services.gateway.explaining import advice, coarse, label, words
 from services.gateway.operators import Operator
 from services.gateway.read.explanations import Explanation, Sought
 from services.gateway.read.reading import Reading
@@ -23,12 +23,13 @@ from shared.contracts.requests import RequestKind
 
 class FactorView(BaseModel):
     """One part of the score. `value` is 0 to 1 (of the luck of the draw it may be below), `weight` its share, `points`
-    their product times 100. `advice` says what can be done about a weak one.
+    their product times 100; all three are null where the partner was not asked. `advice` says what can be done about a
+    weak one.
     """
 
     name: str
     label: str
-    points: float
+    points: float | None
     value: float | None
     weight: float | None
     advice: str | None
@@ -38,8 +39,9 @@ class ExplanationView(BaseModel):
     """What matching thought of one partner for one wave of a request. `bar` is the lowest score of those who were
     asked, without the luck of the draw; `probability` the share of all draws in which this partner is asked; `asked`
     counts the wave, `eligible` all who could have been asked (0: not known). `why` is for who was not chosen: `score`
-    (others scored higher), `share` (it had got more than its share) or `draw` (the lot fell on others). `job_id` is the
-    job that came of it. `partner_id` and `request_id` are shown to operators.
+    (others scored higher), `share` (it had got more than its share) or `draw` (the lot fell on others); it is told
+    neither the budget nor any points from which that could be computed, and its scores are rounded. `job_id` is the job
+    that came of it. `partner_id` and `request_id` are shown to operators, with all points.
     """
 
     id: UUID
@@ -104,12 +106,20 @@ def explanations_api(reading: Reading, signed_in: SignedIn) -> APIRouter:
     return router
 
 
-def _view(of: Explanation, locale: Locale) -> ExplanationView:
+def _view(of: Explanation, locale: Locale, *, exact: bool = False) -> ExplanationView:
+    """As its partner is shown it, or `exact`: with every number that was written down."""
+    numbers = exact or of.chosen
+    told = of if numbers else coarse(of)
+    hidden = {} if numbers else dict.fromkeys(("points", "value", "weight"))
     return ExplanationView(
-        **{name: getattr(of, name) for name in _TAKEN_OVER},
-        words=words(of, locale),
+        **{name: getattr(told, name) for name in _TAKEN_OVER},
+        words=words(told, locale),
         factors=[
-            FactorView(**part.model_dump(), label=label(part.name, locale), advice=advice(part, of, locale))
+            FactorView(
+                **{**part.model_dump(), **hidden},
+                label=label(part.name, locale),
+                advice=advice(part, of, locale),
+            )
             for part in of.factors
         ],
         job_id=job_id_of(of.request_id, of.partner_id) if of.chosen and not of.kind.is_prospects else None,
@@ -118,7 +128,7 @@ def _view(of: Explanation, locale: Locale) -> ExplanationView:
 
 def _operators_view(of: Explanation) -> ExplanationView:
     whose = {"partner_id": of.partner_id, "request_id": of.request_id}
-    return _view(of, Locale.EN).model_copy(update=whose)
+    return _view(of, Locale.EN, exact=True).model_copy(update=whose)
 
 
 _TAKEN_OVER = ExplanationView.model_fields.keys() - {"words", "factors", "job_id", "partner_id", "request_id"}

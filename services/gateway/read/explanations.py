@@ -2,7 +2,7 @@
 else could do what a partner that was asked by name cannot.
 
 A partner must not learn whose request it was that it did not get: nothing of the merchant stands in a document, nor
-what was written.
+what was written, nor in that of a partner that was not asked what the merchant would have paid.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -126,7 +126,8 @@ def _explained(
         at=event.time,
         partner_id=one.partner_id,
         request_id=event.subject,
-        **{name: getattr(wave.details, name) for name in ("service", "kind", "locale", "budget")},
+        **{name: getattr(wave.details, name) for name in ("service", "kind", "locale")},
+        budget=wave.details.budget if isinstance(one, Selection) else None,
         wave=wave.wave,
         chosen=isinstance(one, Selection),
         why=why,
