@@ -23,6 +23,7 @@ from tests.patience import patience
 TEAM = Listener(tenants=((MemberTenant(PARTNER_ID), 1),))
 MERCHANT = Listener(merchant_id=MERCHANT_ID)
 PARTITIONS = 3
+KEYS = "the-keys-of-the-tests"
 
 
 class Told(NamedTuple):
@@ -39,7 +40,7 @@ class Replica:
 
     def __init__(self, log: "Log", *, from_now: bool = True, **settings: Any) -> None:
         self.metrics, self.stopping, self._log = Metrics("tests"), asyncio.Event(), log
-        self.hub = Hub(self.metrics, self.stopping, Settings(**settings))
+        self.hub = Hub(self.metrics, self.stopping, Settings(secret_keys=KEYS, **settings))
         self.at = {place: len(log.events[place]) for place in range(PARTITIONS)} if from_now else {}
         if from_now:
             self.hub.begin({("jobs.events", place): offset for place, offset in self.at.items()})

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from services.gateway.live import hub as live
 from services.gateway.live import memory, stream
 from services.gateway.live.news import Listener, News, Shown
 from services.gateway.live.position import Newest, Position
+from services.gateway.live.seals import Seals
 from services.gateway.live.stream import Stream, Streams
 from services.gateway.read.tenants import MemberTenant
 from shared.contracts.base import derived_id
@@ -18,7 +20,7 @@ from shared.contracts.jobs import CommentAdded, JobBlocked, JobCompleted, JobOpe
 from shared.contracts.requests import RequestKind
 from shared.http import Problem
 from tests.builders import BY_PARTNER, BY_SYSTEM, KEN, PARTNER_ID, a_job, replied
-from tests.gateway.live_pages import MERCHANT, TEAM, Log, Replica, greeting, page
+from tests.gateway.live_pages import KEYS, MERCHANT, TEAM, Log, Replica, greeting, page
 
 OPENED, REPLIED, COMPLETED = JobOpened(actor=BY_PARTNER), replied(), JobCompleted(actor=BY_PARTNER)
 COMMENT = CommentAdded(text="Hm.", actor=BY_PARTNER)
@@ -387,10 +389,40 @@ def test_a_cursor_says_where_a_page_is(position: Position) -> None:
     assert Position.read(position.cursor()) == position
 
 
+SEALS = Seals([KEYS])
+TWELVE = Position({place: 10_000_000 + place for place in range(12)}, Newest(11, 2**32 - 1))
+
+
 def test_a_cursor_of_twelve_busy_partitions_is_small() -> None:
-    position = Position({place: 10_000_000 + place for place in range(12)}, Newest(11, 2**32 - 1))
-    assert len(position.cursor()) < 100
-    assert re.fullmatch(r"[0-9a-f.-]+", position.cursor())
+    assert len(SEALS.seal(TWELVE.cursor())) < 256
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", SEALS.seal(TWELVE.cursor()))
+
+
+def test_a_cursor_tells_nothing_and_is_never_twice_the_same() -> None:
+    """Else a merchant could count what happens inside its partner's team between two events or two pings."""
+    later = TWELVE._replace(offsets={**TWELVE.offsets, 3: 99_999_999})
+    sealed = [SEALS.seal(position.cursor()) for position in (TWELVE, TWELVE, later)]
+    assert len(set(sealed)) == len(sealed)
+    assert {len(one) for one in sealed} == {len(sealed[0])}
+    assert [SEALS.open(one) for one in sealed] == [one.cursor() for one in (TWELVE, TWELVE, later)]
+
+
+@given(st.text(max_size=300))
+def test_what_was_not_sealed_by_us_is_no_cursor(text: str) -> None:
+    assert SEALS.open(text) is None
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_cursor_that_somebody_has_changed_is_none(place: int, change: int) -> None:
+    raw = bytearray(urlsafe_b64decode(SEALS.seal(TWELVE.cursor()) + "=="))
+    raw[place % len(raw)] ^= change
+    assert SEALS.open(urlsafe_b64encode(raw).decode()) is None
+    assert SEALS.open(TWELVE.cursor()) is None, "One of an earlier release: load again."
+
+
+def test_a_key_that_is_being_changed_still_opens() -> None:
+    assert Seals(["another-key-of-theirs", KEYS]).open(SEALS.seal("1-1.2-")) == "1-1.2-"
+    assert Seals(["another-key-of-theirs"]).open(SEALS.seal("1-1.2-")) is None
 
 
 GARBAGE = ["deadbeef-0", "nonsense", "-", "1-", "2-1.2-", "1-1_0-", "1-+1-", "1-²-", "1--0.xyz", "1-1-0.00000000\n"]

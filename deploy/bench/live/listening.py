@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from json import dumps
+from secrets import token_urlsafe
 from time import process_time
 
 from fastapi.sse import format_sse_event
@@ -86,7 +87,7 @@ async def walking(listeners: int, count: int) -> Cost:
 
 
 def new_hub(listeners: int) -> Hub:
-    hub = Hub(Metrics("bench"), asyncio.Event(), Settings(live_streams=listeners))
+    hub = Hub(Metrics("bench"), asyncio.Event(), Settings(live_streams=listeners, secret_keys=token_urlsafe()))
     hub.begin({(JOB_EVENTS.name, partition): 0 for partition in range(PARTITIONS)})
     return hub
 

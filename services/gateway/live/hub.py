@@ -9,6 +9,7 @@ from uuid import UUID
 from services.gateway.live.memory import Memory, Met
 from services.gateway.live.news import Listener, frame
 from services.gateway.live.position import Position
+from services.gateway.live.seals import Seals
 from services.gateway.live.stream import QUEUE, Stream, Streams
 from shared.contracts.partners import PartnerChanged
 from shared.contracts.suspensions import PersonRestored, PersonSuspended
@@ -41,7 +42,7 @@ class Hub:
     """
 
     def __init__(self, metrics: Metrics, stopping: asyncio.Event, settings: Settings) -> None:
-        self._memory = Memory()
+        self._memory = Memory(Seals(settings.keys))
         self._streams = Streams()
         self._teams: dict[UUID, int] = {}
         self._suspended: set[UUID] = set()
@@ -156,11 +157,11 @@ class Hub:
 
     async def _greeting(self, stream: Stream, last_event_id: str | None) -> bytes:
         """Put what was missed into the stream, and say whether that is all."""
-        position = Position.read(last_event_id) if last_event_id else self._memory.position()
+        position = self._memory.read(last_event_id) if last_event_id else self._memory.position()
         if position:
             await self._catch_up(position, stream)
         missed = self._memory.since(position) if position else None
-        cursor = self._memory.position().cursor()
+        cursor = self._memory.cursor(self._memory.position())
         stream.forget()  # what came while it was waiting is in the memory, too
         told = [told for news in missed or () if (told := news.frame_for(stream.keys))]
         if missed is None or len(told) > QUEUE:
@@ -168,7 +169,7 @@ class Hub:
             return frame("reset", cursor, {}, _milliseconds(BACK_SECONDS))
         for one in told:
             stream.tell(one, cursor)
-        begins = position.cursor() if told and position else cursor
+        begins = self._memory.cursor(position) if told and position else cursor
         return frame("hello", begins, {}, _milliseconds(BACK_SECONDS))
 
     async def _catch_up(self, position: Position, stream: Stream) -> None:
@@ -182,7 +183,7 @@ class Hub:
 
     def _ping(self) -> bytes:
         """An id without data changes the page's cursor and nothing else."""
-        return f": ping\nid: {self._memory.position().cursor()}\n\n".encode()
+        return f": ping\nid: {self._memory.cursor(self._memory.position())}\n\n".encode()
 
 
 def _between(seconds: tuple[float, float]) -> float:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.gateway.live.news import News
 from services.gateway.live.position import Newest, Position, check_of
+from services.gateway.live.seals import Seals
 from shared.records import Received
 
 REMEMBERED = 10_000
@@ -23,7 +24,8 @@ class Met(Enum):
 class Memory:
     """What this replica has heard of `jobs.events` since its start, as far back as it remembers."""
 
-    def __init__(self) -> None:
+    def __init__(self, seals: Seals) -> None:
+        self._seals = seals
         self._news: dict[int, deque[News]] = {}
         self._order: deque[int] = deque()
         """The partitions of all that is remembered, the oldest first."""
@@ -44,6 +46,15 @@ class Memory:
     def position(self) -> Position:
         """After all that was heard so far."""
         return Position(dict(self._next), self._newest)
+
+    def cursor(self, position: Position) -> str:
+        """What a page is given of it."""
+        return self._seals.seal(position.cursor())
+
+    def read(self, cursor: str) -> Position | None:
+        """The place that a page has come back with. None: this is no cursor of ours."""
+        opened = self._seals.open(cursor)
+        return Position.read(opened) if opened else None
 
     def met(self, received: Received) -> Met:
         partition, offset = received.raw.partition, received.raw.offset
@@ -66,7 +77,7 @@ class Memory:
         self._next[partition] = offset + 1
         self._newest = Newest(partition, check_of(event_id))
         self._count += 1
-        news = News.of(received.record, self._count, (partition, offset), self.position().cursor())
+        news = News.of(received.record, self._count, (partition, offset), self.cursor(self.position()))
         self._news.setdefault(partition, deque()).append(news)
         self._order.append(partition)
         if len(self._order) > REMEMBERED:

@@ -1,4 +1,6 @@
-"""Where in the log of `jobs.events` a page is, in words that every replica understands: the cursor of the streams."""
+"""Where in the log of `jobs.events` a page is, in words that every replica understands: what the
+cursor of the streams seals.
+"""
 
 import re
 from collections.abc import Mapping
