@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.read.cursors import cursor_of, words_of
 from tests.builders import HOUR, UNDO, an_offer
 from tests.flow.people import MERCHANT, Person, a_team, fill_in_the_form, follow, sign_in
 from tests.flow.world import Weather, World
@@ -116,6 +117,15 @@ async def test_a_merchant_cannot_ask_how_far_a_job_has_come_inside(sides: Sides,
     await sides.merchant.get(path, min_version=version)
     ahead = await sides.merchant.get(path, expect=503, min_version=version + 1)
     assert ahead["code"] == "catching_up"
+
+
+async def test_no_cursor_tells_a_merchant_when_a_partner_was_asked_and_none_can_be_made_up_to_ask(sides: Sides) -> None:
+    page = await sides.merchant.get("/merchant/jobs", limit=1)
+    words = words_of(page["next_cursor"])
+    assert words == ["newest", page["jobs"][0]["job_id"]]
+    asked = (await sides.owner.get(f"/jobs/{words[1]}"))["job"]["created_at"]
+    for made_up in (("newest", asked, words[1]), ("newest", sides.jobs["matched"])):
+        await sides.merchant.get("/merchant/jobs", expect=422, cursor=cursor_of(*made_up))
 
 
 async def test_who_replaces_a_review_is_not_overtaken_by_what_the_team_does_among_itself(sides: Sides) -> None:

@@ -38,6 +38,15 @@ def place_of(words: Sequence[str]) -> Place:
         raise bad_cursor() from None
 
 
+def id_of(words: Sequence[str]) -> UUID:
+    """The id that these words, there is one, name. Raises `Problem` 422."""
+    try:
+        (word,) = words
+        return UUID(word)
+    except ValueError:
+        raise bad_cursor() from None
+
+
 def moment_of(word: str) -> datetime:
     try:
         return datetime.fromisoformat(word).astimezone(UTC)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from services.gateway.read.cursors import Place, bad_cursor, cursor_of, moment_of, place_of, words_of
+from services.gateway.read.cursors import Place, bad_cursor, cursor_of, id_of, moment_of, place_of, words_of
 from services.gateway.read.projections import JOBS
 from services.gateway.read.search import Place as Found
 from services.gateway.read.search import Search
@@ -85,10 +85,10 @@ class Inbox:
         if sort is Sort.DEADLINE:
             query = {"$and": [query, {"status": _unanswered()}]}
         name, way = ("deadline", 1) if sort is Sort.DEADLINE else ("created_at", -1)
-        after = place_of(words[1:]) if words else None
+        after = await self._place(tenant, name, words[1:]) if words else None
         documents = await self._ordered(query, name, way, after, limit + 1)
         more = documents[limit - 1] if len(documents) > limit else None
-        next_cursor = cursor_of(sort.value, more[name], more["_id"]) if more else None
+        next_cursor = cursor_of(sort.value, more["_id"]) if more else None
         return Page(jobs_of(documents[:limit]), next_cursor)
 
     async def found(self, tenant: MemberTenant, q: str, wanted: Wanted, cursor: str | None, limit: int) -> Page:
@@ -115,6 +115,17 @@ class Inbox:
         ]
         counted = {one["_id"]["status"]: one["jobs"] for one in await aggregated(self._jobs, pipeline)}
         return {status: counted.get(status.value, 0) for status in Status}
+
+    async def _place(self, tenant: Query, name: str, words: Sequence[str]) -> Place:
+        """Where the job stands that a cursor names. When it was made is not in the cursor, nor can one be made up to ask:
+        a merchant must not learn when a partner was asked. Raises `Problem` 422 for a job that is not the tenant's.
+        """
+        job_id = id_of(words)
+        whose = {key: value for key, value in tenant.items() if key != "assignees"}  # who is assigned may have changed
+        found = await self._jobs.find_one({"$and": [whose, {"_id": job_id}]}, {name: 1})
+        if found is None:
+            raise bad_cursor()
+        return found[name], job_id
 
     async def _by_activity(self, query: Query, words: Sequence[str], limit: int) -> Page:
         """The last active first. What moves after the first page was read would jump out of the pages still to come;
