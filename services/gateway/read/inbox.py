@@ -118,7 +118,7 @@ class Inbox:
 
     async def _place(self, tenant: Query, name: str, words: Sequence[str]) -> Place:
         """Where the job stands that a cursor names. When it was made is not in the cursor, nor can one be made up to
-        ask: a merchant must not learn when a partner was asked. Raises `Problem` 422 for a job that is not the tenant's.
+        ask: a merchant must not learn when a partner was asked. Raises `Problem` 422 for a job that is not theirs.
         """
         job_id = id_of(words)
         whose = {key: value for key, value in tenant.items() if key != "assignees"}  # who is assigned may have changed
