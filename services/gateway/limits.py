@@ -66,6 +66,7 @@ TABLE: Mapping[Counted, Limits] = {
     jobs.AssignMember: _TEAM,
     jobs.UnassignMember: _TEAM,
     jobs.DeclineJob: _STATE,
+    jobs.EndConversation: _STATE,
     jobs.MarkInactive: _STATE,
     jobs.CompleteJob: _STATE,
     jobs.ReactivateJob: _STATE,

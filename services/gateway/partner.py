@@ -112,8 +112,8 @@ def evolve(partner: Partner | None, fact: PartnerChanged, partner_id: UUID, at: 
 
 def _is_the_teams(fact: PartnerChanged) -> bool:
     """Whether the partner's team may see that something has changed."""
-    says_nothing = (None, False)
-    said = {name for name in PartnerChanged.model_fields if getattr(fact, name) not in says_nothing} - {"actor"}
+    fields = PartnerChanged.model_fields.items()
+    said = {name for name, field in fields if getattr(fact, name) != field.default} - {"actor"}
     return not said or not said <= MERCHANTS_OWN
 
 
