@@ -23,6 +23,7 @@ from shared.contracts.jobs import (
 from shared.contracts.seen import sees
 from tests.builders import (
     AIKO,
+    BY_MERCHANT,
     BY_PARTNER,
     BY_SYSTEM,
     JOB_ID,
@@ -147,6 +148,14 @@ def test_that_it_was_blocked_is_the_merchants_secret_also_where_an_earlier_relea
     assert partner_view(job).decline.reason is DeclineReason.OTHER
     assert not partner_view(job).conversation_over
     assert merchant_view(job, None).blocked
+
+
+@pytest.mark.parametrize(("by", "told"), [(BY_MERCHANT, "other"), (BY_PARTNER, "spam")])
+def test_who_is_declined_for_spam_is_not_told_that_it_was_reported(by: Actor, told: str) -> None:
+    spam = Decline(by=by.kind, reason=DeclineReason.SPAM)
+    (step,) = timeline(JobDeclined(decline=spam, actor=by))
+    assert step.details["decline"]["reason"] == told
+    assert partner_view(a_job(Status.DECLINED).model_copy(update={"decline": spam})).decline.reason == told
 
 
 def test_a_completed_job_that_an_earlier_release_has_blocked_is_over_for_both() -> None:

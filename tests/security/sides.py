@@ -10,8 +10,19 @@ from tests.flow.people import Person
 LISTS = ("/jobs", "/jobs?sort=deadline", "/jobs?q=launch", "/jobs/counts")
 OF_A_JOB = ("", "/timeline?limit=1", "/timeline?limit=100", "/mails")
 OF_A_TEAM = ("/partner", "/preferences", "/team", "/settings", "/standing", "/me", "/matching/explanations")
-TRIED = ("messages", "comments", "reactivate", "undo", "complete", "inactive", "review/request", "review/answer")
-BODIES = {"messages": {"text": "Hello?"}, "comments": {"text": "Well."}, "review/answer": {"text": "Thank you."}}
+TRIED = (
+    *("messages", "comments", "assignees/me", "open", "undo", "complete", "inactive", "reactivate", "decline"),
+    *("review/request", "review/answer", "store-access/ask", "store-access/request", "store-access/revoke", "report"),
+)
+BODIES: dict[str, Any] = {
+    "messages": {"text": "Hello?"},
+    "comments": {"text": "Well."},
+    "decline": {"reason": "timing"},
+    "review/answer": {"text": "Thank you."},
+    "store-access/ask": {"note": "Please."},
+    "store-access/request": {"permissions": ["themes"]},
+    "report": {"reason": "spam"},
+}
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CURSOR = re.compile(r'"(next|older)_cursor":"[^"]*"')
 

@@ -245,9 +245,15 @@ _OF_THE_JOB = JobView.model_fields.keys() - {"request", "version", "deadline", "
 _OF_THE_REQUEST = RequestView.model_fields.keys() - {"merchant_name", "store_url"}
 
 
+MERCHANTS_OWN = frozenset({DeclineReason.BLOCKED, DeclineReason.SPAM})
+"""The reasons that a merchant keeps to itself."""
+
+
 def _told(decline: Decline) -> Decline:
-    """That it was blocked is not for a partner to know. An earlier release wrote it down as the reason."""
-    if decline.reason is DeclineReason.BLOCKED:
+    """That it was blocked is not for a partner to know, which an earlier release wrote down as the reason; nor that it
+    was reported.
+    """
+    if decline.by is ActorKind.MERCHANT and decline.reason in MERCHANTS_OWN:
         return decline.model_copy(update={"reason": DeclineReason.OTHER})
     return decline
 
