@@ -39,22 +39,22 @@ def test_an_address_on_the_internet_is_public(address: str) -> None:
 
 
 class Shop:
-    """A store on this machine that answers as a test wants."""
+    """A store on this machine that answers as a test wants. `never_ends`: it says this, and then nothing for ever."""
 
-    def __init__(self, answer: bytes, *, drip: float = 0.0) -> None:
-        self.answer, self.drip = answer, drip
+    def __init__(self, answer: bytes, *, never_ends: bool = False) -> None:
+        self.answer, self.never_ends = answer, never_ends
         self.asked: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.asked.append(await reader.readuntil(b"\r\n\r\n"))
-        for start in range(0, len(self.answer), 65_536 if not self.drip else 1):
-            writer.write(self.answer[start : start + (65_536 if not self.drip else 1)])
+        for start in range(0, len(self.answer), 65_536):
+            writer.write(self.answer[start : start + 65_536])
             try:
                 await writer.drain()
             except ConnectionError:
                 return
-            if self.drip:
-                await asyncio.sleep(self.drip)
+        if self.never_ends:
+            await reader.read()  # until the other side has gone
         writer.close()
 
 
@@ -127,9 +127,9 @@ async def test_no_more_is_read_than_a_page_needs() -> None:
         assert len(await Looking(private=True).page(url, FILE_PATH)) == MOST_BYTES
 
 
-async def test_a_store_that_drips_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "SECONDS", 0.3)
-    await unseen(Shop(page(b"x" * 1_000), drip=0.05))
+    await unseen(Shop(page(b"x"), never_ends=True))
 
 
 async def test_what_is_no_http_is_nothing() -> None:

@@ -20,6 +20,7 @@ from services.gateway.api.operators_partners import operators_partners_api
 from services.gateway.api.operators_people import operators_people_api
 from services.gateway.api.operators_queue import operators_queue_api
 from services.gateway.api.partner import partner_api
+from services.gateway.api.preferences import preferences_api
 from services.gateway.api.reports import Filing, reports_api
 from services.gateway.api.sessions import sessions_api
 from services.gateway.api.store_access import store_access_api
@@ -84,6 +85,7 @@ def dashboard(parts: Parts) -> FastAPI:
     for router in (
         sessions_api(accounts, joining, signed_in, limits, parts.security),
         partner_api(commander, reading, parts.slugs, parts.founding, limits, signed_in, clock),
+        preferences_api(commander, limits, signed_in, clock),
         team_api(commander, reading, limits, parts.choices, signed_in),
         jobs_api(reading, parts.inbox, parts.marks, signed_in),
         acts_api(partner_desk, parts.attachments, signed_in, parts.settings.undo_seconds),

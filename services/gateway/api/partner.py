@@ -1,4 +1,4 @@
-"""A partner's account in the JSON API: registration, profile, services, publishing, preferences."""
+"""A partner's account in the JSON API: registration, profile, services, publishing."""
 
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -10,21 +10,18 @@ from starlette.responses import Response
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import ASKED
 from services.gateway.api.asking import Origin, OriginHeader, asked
-from services.gateway.api.desks import counting
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
-from services.gateway.api.views_partner import PartnerView, PreferencesView, profile_view
+from services.gateway.api.views_partner import PartnerView, profile_view
 from services.gateway.founding import Founding
-from services.gateway.limits import Act, ActLimits, Counting
+from services.gateway.limits import ActLimits, Counting
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
 from shared.clock import Clock
 from shared.commands import Commander
-from shared.contracts.base import Actor, ActorKind, Locale, Message, address_key, derived_id
+from shared.contracts.base import Actor, ActorKind, Locale, Message, derived_id
 from shared.contracts.partners import (
-    Away,
-    ChangePreferences,
     ChangeProfile,
     Country,
     Language,
@@ -43,8 +40,7 @@ from shared.contracts.partners import (
     WithdrawService,
     member_id_of,
 )
-from shared.doors import Address, Body, GivenMoney, GivenName, GivenText, GivenUrl, far_days
-from shared.http import field_problem
+from shared.doors import Body, GivenMoney, GivenName, GivenText, GivenUrl
 from shared.taxonomy import SERVICES, ServiceKey
 from shared.topics import PARTNER_COMMANDS
 
@@ -79,15 +75,6 @@ class OfferBody(Body):
     lead_days: Annotated[int, Field(ge=0, le=365)]
 
 
-class AwayBody(Body, Away):
-    pass
-
-
-class PreferencesBody(Body, Preferences):
-    notification_email: Address | None = None
-    away: AwayBody | None = None
-
-
 class ServiceView(BaseModel):
     service: str
     names: dict[str, str]
@@ -104,7 +91,6 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["partner"])
     Reader = Annotated[Membership, Depends(signed_in.even_suspended)]  # noqa: N806 - a type
-    Member_ = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
     Admin = Annotated[Membership, Depends(signed_in.admin)]  # noqa: N806 - a type
 
     async def viewed(partner: Partner, locale: Locale) -> PartnerView:
@@ -197,29 +183,5 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
     async def unpublish(member: Admin, origin: OriginHeader, tag: Tag) -> Any:
         """Show the profile to nobody. You receive no new work."""
         return tag(await change(member, UnpublishProfile(actor=member.actor()), origin))
-
-    @router.get("/preferences", responses=SHOWN)
-    async def preferences(member: Member_, tag: Tag) -> PreferencesView:
-        return tag(PreferencesView(version=member.partner.version_for_team, preferences=member.partner.preferences))
-
-    @router.put("/preferences", response_model=PreferencesView, responses=REPLACED)
-    async def change_preferences(
-        body: PreferencesBody, member: Admin, origin: OriginHeader, expected: Expected, tag: Tag
-    ) -> Any:
-        """Set all preferences. Whoever is away comes back by itself after the last day. An address for notifications
-        that is not a member's own gets nothing before somebody there has confirmed it.
-        """
-        away = {f"away.{name}": day for name, day in body.away or ()}
-        if wrong := far_days(clock.now().date(), away):
-            raise field_problem(wrong)
-        chosen = Preferences.model_validate(body.model_dump())
-        before, named = member.partner.preferences.inbox, chosen.notification_email
-        if named and address_key(named) != address_key(before or "") and not member.partner.joined_at(named):
-            await limits.count(Act.NAME_ADDRESS, counting(member, target=named))
-        command = ChangePreferences(preferences=chosen, expected_version=expected, actor=member.actor())
-        answer = await ask(str(member.member.member_id), member.partner.partner_id, command, origin, "preferences")
-        if isinstance(answer, Response):
-            return answer
-        return tag(PreferencesView(version=answer.version_for_team, preferences=answer.preferences))
 
     return router
