@@ -1,5 +1,6 @@
 """Three languages: gettext catalogues read straight from their `.po` files, dates and numbers by Babel."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
@@ -110,6 +111,14 @@ def country_name(code: str, locale: Locale) -> str:
     return str(Conventions(locale.value).territories.get(code, code))
 
 
+_NO_TEXT = re.compile("[\x00-\x1f\ufffe\uffff]")
+
+
+def one_line(text: str) -> str:
+    """What a stranger wrote as one line, without characters that no mail and no XML can hold."""
+    return type(text)(_NO_TEXT.sub("", " ".join(text.splitlines())))
+
+
 @cache
 def environment(templates: Path, locale: Locale) -> Environment:
     """Jinja for one language. HTML and MJML escape everything; a name that a template misspells is an error, not a
@@ -126,6 +135,7 @@ def environment(templates: Path, locale: Locale) -> Environment:
     )
     env.install_gettext_translations(translations(locale), newstyle=True)  # type: ignore[attr-defined]  # from the extension
     filters: dict[str, Any] = {
+        "one_line": one_line,
         "money": lambda amount: money(amount, locale),
         "moment": lambda time: moment(time, locale),
         "day": lambda on: day(on, locale),

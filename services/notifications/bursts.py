@@ -29,6 +29,7 @@ from pymongo import UpdateOne
 
 from services.notifications.bulk import all_written
 from services.notifications.envelope import Mail
+from services.notifications.fitting import kept
 from shared.contracts.base import address_key, derived_id
 from shared.mongo import Collection, Document
 
@@ -63,7 +64,7 @@ class Window:
         fresh = {name: value for name, value in documents[ids[0]].items() if name != "state"}
         waits: dict[str, Any] = {"_id": collecting_of(self.first), "state": "queued"}
         has_room = {"parts.id": {"$nin": ids}, f"parts.{MOST_PARTS - count}": {"$exists": False}}
-        parts = [{"id": mail.id, "values": mail.values} for mail in self.joining]
+        parts = [{"id": mail.id, "values": kept(mail.values)} for mail in self.joining]
         return UpdateOne(
             {**waits, **has_room},
             {"$setOnInsert": {**fresh, "next_at": self.until}, "$push": {"parts": {"$each": parts}}},

@@ -29,7 +29,8 @@ class Kind(NamedTuple):
     one. `insists`: somebody waits for it, so that an address which the server has refused is tried again after a day.
     `unless`: what makes it senseless by the time it is sent. `counts_down`: it says how many hours are left.
     `reaches_somebody`: where its recipient has left the team, whoever is at the desk now gets it, or nobody would
-    answer. `to_suspended`: it is sent although its recipient is suspended.
+    answer. `to_suspended`: it is sent although its recipient is suspended. `urgent`: somebody sits and waits for it, so
+    nothing else goes before it. `whole`: it is all that its reader gets, so that little is cut from it.
     """
 
     about: Subject = Subject.JOB
@@ -39,6 +40,8 @@ class Kind(NamedTuple):
     unless: tuple[Check, ...] = ()
     counts_down: bool = False
     reaches_somebody: bool = False
+    urgent: bool = False
+    whole: bool = False
     to_suspended: bool = False
 
 
@@ -47,16 +50,19 @@ _MERCHANTS = (sense.unwanted,)
 _UNKNOWN = Kind()
 
 KINDS: Mapping[str, Kind] = {
-    "sign_in": Kind(Subject.SIGN_IN, insists=True, unless=(sense.stale,)),
+    "sign_in": Kind(Subject.SIGN_IN, insists=True, urgent=True, unless=(sense.stale,)),
     # What somebody else may have caused who typed in an address.
-    "register": Kind(Subject.SIGN_IN, refused_as=MailKind.CONFIRMATIONS, insists=True, unless=(sense.stale,)),
+    "register": Kind(
+        Subject.SIGN_IN, refused_as=MailKind.CONFIRMATIONS, insists=True, urgent=True, unless=(sense.stale,)
+    ),
     "confirm_request": Kind(
-        Subject.REQUEST, refused_as=MailKind.CONFIRMATIONS, insists=True, unless=(sense.confirmed,)
+        Subject.REQUEST, refused_as=MailKind.CONFIRMATIONS, insists=True, urgent=True, unless=(sense.confirmed,)
     ),
     "confirm_address": Kind(
         Subject.PARTNER,
         refused_as=MailKind.CONFIRMATIONS,
         insists=True,
+        urgent=True,
         unless=(sense.halted, sense.unnamed),
     ),
     "invitation": Kind(Subject.PARTNER, refused_as=MailKind.INVITATIONS, unless=(sense.halted, sense.uninvited)),
@@ -64,6 +70,7 @@ KINDS: Mapping[str, Kind] = {
     "new_job": Kind(unless=(sense.over, sense.blocked, *_TEAMS), reaches_somebody=True),
     "lead": Kind(
         Subject.LEAD,
+        whole=True,
         unless=(sense.request_over, sense.blocked, sense.unpublished, *_TEAMS),
         reaches_somebody=True,
     ),

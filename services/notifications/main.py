@@ -51,7 +51,9 @@ def build(service: Service) -> None:
     composer, relay = Composer(settings, Links(settings)), Relay(settings.smtp_url.get_secret_value())
     desk = Desk(outbox, current, refusals, composer, relay, clock, service.metrics, service.stopping)
     for number in range(settings.mail_workers):
-        sender = Sender(desk, Breaker(database["relay"], service.metrics))
+        # A quarter of them is kept free, so that no sign-in waits behind a thousand conversations.
+        urgent_only = number < settings.mail_workers // 4
+        sender = Sender(desk, Breaker(database["relay"], service.metrics), urgent_only=urgent_only)
         service.repeats(f"sender-{number}", sender.tick, every=0.2)
     service.repeats("teller", Teller(outbox, service.publisher, clock).tick, every=1.0)
     retention = Retention(database, settings, clock)

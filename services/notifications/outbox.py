@@ -21,7 +21,7 @@ from pymongo import UpdateOne
 from services.notifications.bulk import EPOCH, take
 from services.notifications.bursts import Bursts
 from services.notifications.envelope import Mail, side_of
-from services.notifications.kinds import folds
+from services.notifications.kinds import folds, kind_of
 from services.notifications.pacing import Pace, Turn
 from services.notifications.recipients import Recipient
 from shared.contracts.base import Locale
@@ -58,6 +58,7 @@ class Outbox:
     async def prepare(self) -> None:
         await self._bursts.prepare()
         await self._mails.create_index(["state", "next_at"])
+        await self._mails.create_index(["state", "next_at"], name="urgent", partialFilterExpression={"urgent": True})
         await self._mails.create_index("told", partialFilterExpression={"told": False}, name="untold")
 
     async def queue(self, mails: Sequence[Mail], now: datetime) -> None:
@@ -87,12 +88,18 @@ class Outbox:
         ids = [mail.id for mail in mails]
         return {document["_id"] async for document in self._mails.find({"_id": {"$in": ids}}, {"_id": 1})}
 
-    async def claim(self, now: datetime, at_most: int = CLAIMED_AT_ONCE) -> list[Claim]:
-        """The next mails that are due; they are this worker's until the lease runs out."""
+    async def claim(self, now: datetime, at_most: int = CLAIMED_AT_ONCE, *, urgent_only: bool = False) -> list[Claim]:
+        """The next mails that are due, urgent ones first; they are this worker's until the lease runs out."""
+        urgent = await self._claim(now, at_most, {"urgent": True})
+        return urgent if urgent or urgent_only else await self._claim(now, at_most, {})
+
+    async def _claim(self, now: datetime, at_most: int, which: Document) -> list[Claim]:
         due = {"state": "queued", "next_at": {"$lte": now}}
         abandoned = {"state": "claimed", "$expr": {"$lt": ["$lease_until", "$$NOW"]}}
         held = {"state": "claimed", "lease_until": _from_now(LEASE_SECONDS)}
-        taken = await take(self._mails, {"$or": [due, abandoned]}, "owner", held, first="next_at", at_most=at_most)
+        taken = await take(
+            self._mails, {**which, "$or": [due, abandoned]}, "owner", held, first="next_at", at_most=at_most
+        )
         return [Claim(_mail(one), one["attempts"], one["owner"], one.get("held", 0)) for one in taken]
 
     async def release(self, claims: Sequence[Claim]) -> None:
@@ -201,6 +208,7 @@ def _document(mail: Mail, now: datetime, due: datetime) -> Document:
         "correlation_id": mail.correlation_id,
         "reply_to": mail.reply_to,
         "state": "queued",
+        "urgent": kind_of(mail.template).urgent,
         "attempts": 0,
         "created_at": now,
         "next_at": due,

@@ -25,6 +25,8 @@ log = get_logger(__name__)
 
 AWAY = (SMTPException, OSError, TimeoutError)
 HELD_AT_MOST = 24
+COMPOSE_SECONDS = 60.0
+"""A mail that takes longer to write is none. The largest takes some milliseconds."""
 NOT_A_MAIL = (ValueError, LookupError, AttributeError, TypeError, TemplateError)
 
 
@@ -46,9 +48,12 @@ class NotOurTurn(Exception):  # noqa: N818 - a state, not an error
 
 
 class Sender:
-    """Sends what is due until nothing is, the server is away, or the process is stopping; then returns."""
+    """Sends what is due until nothing is, the server is away, or the process is stopping; then returns. `urgent_only`:
+    one of those that are kept free for what somebody sits and waits for.
+    """
 
-    def __init__(self, desk: Desk, breaker: Breaker) -> None:
+    def __init__(self, desk: Desk, breaker: Breaker, *, urgent_only: bool = False) -> None:
+        self._urgent_only = urgent_only
         self._desk = desk
         self._breaker = breaker
         self._outbox, self._clock, self._metrics = desk.outbox, desk.clock, desk.metrics
@@ -75,7 +80,8 @@ class Sender:
             await self._breaker.nothing_to_try()
 
     async def _claimed(self) -> list[Claim]:
-        return await self._outbox.claim(self._clock.now(), 1 if self._breaker.probing else CLAIMED_AT_ONCE)
+        at_most = 1 if self._breaker.probing else CLAIMED_AT_ONCE
+        return await self._outbox.claim(self._clock.now(), at_most, urgent_only=self._urgent_only)
 
     async def _send(self, connection: SMTP, claim: Claim) -> None:
         message = await self._composed(claim)
@@ -110,8 +116,10 @@ class Sender:
             await self._end(claim, "failed", reason)
             return None
         try:
-            return self._desk.composer.compose(as_of(mail, known, now), now)
-        except NOT_A_MAIL as error:
+            # Beside the event loop: whatever somebody has written, the others go on.
+            composing = asyncio.to_thread(self._desk.composer.compose, as_of(mail, known, now), now)
+            return await asyncio.wait_for(composing, COMPOSE_SECONDS)
+        except (*NOT_A_MAIL, TimeoutError) as error:
             # Trying again would not help, and a mail that cannot be written must not stop those behind it.
             log.exception("mail_not_composed", mail_id=str(mail.id), template=mail.template, exc_info=error)
             await self._end(claim, "failed", f"{type(error).__name__}: {error}")

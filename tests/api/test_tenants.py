@@ -213,7 +213,7 @@ async def test_a_live_stream_ends_with_the_rights_of_its_organisation(monkeypatc
     again = await heard_by(tenants["owner"])
     assert [await owner.news(), await again.news()] == [[], []]
     told_mia = [one["type"] for one in await mia.news() if one["job_id"] == secret]
-    assert told_mia == ["JobEnded", "AccessChanged"]
+    assert told_mia == ["JobEnded"]
 
 
 async def test_the_live_stream_tells_each_side_of_its_own_jobs_only(monkeypatch: pytest.MonkeyPatch) -> None:

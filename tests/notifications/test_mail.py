@@ -18,6 +18,7 @@ from shared.contracts.jobs import (
     ActUndone,
     Attachment,
     CommentAdded,
+    ConversationEnded,
     Decline,
     DeclineReason,
     Job,
@@ -193,6 +194,7 @@ PENDING = Pending(
         ActDelayed(pending=PENDING),
         ActUndone(act=Act.DECLINE, actor=BY_PARTNER),
         JobBlocked(actor=BY_MERCHANT),
+        ConversationEnded(actor=BY_MERCHANT),
         JobEnded(actor=SYSTEM),
     ],
     ids=lambda fact: type(fact).__name__,
@@ -205,6 +207,7 @@ def test_nobody_is_told_of_anything_else(fact: Message) -> None:
 def test_every_fact_has_its_test() -> None:
     elsewhere = {JobOpened, ReplyOpened, JobMarkedInactive, JobReactivated, ActDelayed, ActUndone, JobBlocked}
     elsewhere |= {JobStopped, JobEnded}  # told of as declined
+    elsewhere |= {ConversationEnded}  # of a job that was over already
     assert set(EVENTS) - set(TOLD) == elsewhere
 
 
