@@ -30,20 +30,21 @@ def decide_end(job: Job) -> Decision:
 
 
 def decide_close(job: Job, command: CloseJob) -> Decision:
-    """The merchant withdrew the request or blocked the partner, or the marketplace stopped the request or suspended the
-    partner. Stopping also ends what is completed: its two sides could go on.
+    """What happened elsewhere ends the job. Blocking and a suspension also close what is over, and stopping what is
+    completed: its two sides could go on.
     """
+    by = CLOSED_BY.get(command.reason)
+    if by is None:
+        return Rejection("wrong_reason", "This reason is for a side of the job to give.")
     match command.reason:
         case DeclineReason.BLOCKED:
             return [] if job.blocked else _block(job, command)
-        case DeclineReason.STOPPED:
-            return _stop(job, command)
         case DeclineReason.SUSPENDED:
-            return _suspend(job, command)
-        case reason if reason not in CLOSED_BY:
-            return Rejection("wrong_reason", "This reason is for a side of the job to give.")
+            return _closed(job, command, by, [] if job.suspended else [JobEnded(actor=command.actor)])
+        case DeclineReason.STOPPED if job.status not in CLOSED:
+            return _closed(job, command, by, [] if job.stopped_at else [JobStopped(actor=command.actor)])
         case reason:
-            return refusal(job, Move.DECLINE) or _declined(job, reason, command.actor)
+            return refusal(job, Move.DECLINE) or _declined(job, reason, command.actor, by)
 
 
 def _block(job: Job, command: CloseJob) -> list[Message]:
@@ -56,29 +57,15 @@ def _block(job: Job, command: CloseJob) -> list[Message]:
     return [*([] if isinstance(end, Rejection) else end), JobBlocked(actor=command.actor)]
 
 
-def _stop(job: Job, command: CloseJob) -> Decision:
-    refused = refusal(job, Move.DECLINE)
-    if refused and job.status in CLOSED:
-        return refused
-    decline = Decline(by=ActorKind.OPERATOR, reason=command.reason)
-    declined: list[Message] = [] if refused else [JobDeclined(decline=decline, actor=command.actor)]
-    stopped = [] if job.stopped_at else [JobStopped(actor=command.actor)]
-    return [*declined, *stopped, *access_ended(job, command.actor)]
+def _closed(job: Job, command: CloseJob, by: ActorKind, also: list[Message]) -> list[Message]:
+    """Declined where it is open, and closed for good whatever it is."""
+    decline = Decline(by=by, reason=command.reason)
+    declined: list[Message] = [JobDeclined(decline=decline, actor=command.actor)]
+    return [*([] if refusal(job, Move.DECLINE) else declined), *also, *access_ended(job, command.actor)]
 
 
-def _suspend(job: Job, command: CloseJob) -> list[Message]:
-    """The partner takes no part any more: also what is over ends, for its two sides could go on."""
-    decline = Decline(by=CLOSED_BY[command.reason], reason=command.reason)
-    declined: list[Message] = []
-    if not refusal(job, Move.DECLINE):
-        declined = [JobDeclined(decline=decline, actor=command.actor)]
-    ended = [] if job.suspended else [JobEnded(actor=command.actor)]
-    return [*declined, *ended, *access_ended(job, command.actor)]
-
-
-def _declined(job: Job, reason: DeclineReason, by: Actor) -> list[Message]:
-    decline = Decline(by=ActorKind.MERCHANT, reason=reason)
-    return [JobDeclined(decline=decline, actor=by), *access_ended(job, by)]
+def _declined(job: Job, reason: DeclineReason, actor: Actor, by: ActorKind = ActorKind.MERCHANT) -> list[Message]:
+    return [JobDeclined(decline=Decline(by=by, reason=reason), actor=actor), *access_ended(job, actor)]
 
 
 def _merchant_of(job: Job) -> Actor:

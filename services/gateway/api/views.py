@@ -264,7 +264,7 @@ def merchant_view(job: Job, partner: Partner | None) -> MerchantJobView:
         **job.model_dump(include=shown),
         version=job.version_for(ActorKind.MERCHANT),
         last_activity_at=job.activity_for_merchant,
-        conversation_over=job.conversation_over,
+        conversation_over=job.conversation_over or job.suspended,
         status=shown_status(job),
         partner_name=partner.profile.name if partner else "",
         title=job.details.title,
