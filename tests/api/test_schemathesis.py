@@ -44,6 +44,11 @@ NOT_OF_THE_FORM = {
     "version_mismatch": "what is replaced is not what the tag names",
     "key_reused": "the key stands for something else",
     "link_invalid": "it is not the token of a mail",
+    "name_contact": "a name that leads somewhere",
+    "name_unseen": "a name with marks that nobody sees",
+    "url": "an address without a name of a host",
+    "not_seen": "the store does not show the token",
+    "store_unproved": "nobody has shown whose the store is",
 }
 """Refusals that a JSON schema cannot foresee, by code or by field and code: well-formed, and still not accepted."""
 
