@@ -524,6 +524,20 @@ async def test_a_session_has_so_many_streams_and_no_more(log: Log) -> None:
     replica.hub.admit("ours")
 
 
+async def test_streams_that_are_asked_for_at_the_same_moment_are_counted_before_they_open(log: Log) -> None:
+    replica = Replica(log, live_streams_per_session=3, live_streams=5)
+    for _ in range(3):
+        replica.hub.admit("ours")
+    with pytest.raises(Problem, match="another page"):
+        replica.hub.admit("ours")
+    for _ in range(2):
+        replica.hub.admit("somebody else's")
+    with pytest.raises(Problem, match="Too many pages"):
+        replica.hub.admit("a third's")
+    replica.hub.release(Stream(Listener(), "ours"))
+    replica.hub.admit("ours")
+
+
 async def test_a_process_has_so_many_streams_and_no_more(log: Log) -> None:
     replica = Replica(log, live_streams=1)
     async with page(replica, session="ours") as ours:

@@ -41,6 +41,7 @@ class EventStream(Response):
             for task in (writing, *others):
                 task.cancel()
             await asyncio.gather(writing, *others, return_exceptions=True)
+            self._hub.release(self._stream)
         if not writing.cancelled() and (failure := writing.exception()):
             raise failure
 

@@ -1,6 +1,7 @@
 """Tells the open streams of one replica what they may know of."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from random import uniform
@@ -44,6 +45,7 @@ class Hub:
     def __init__(self, metrics: Metrics, stopping: asyncio.Event, settings: Settings) -> None:
         self._memory = Memory(Seals(settings.keys))
         self._streams = Streams()
+        self._coming: Counter[str] = Counter()
         self._teams: dict[UUID, int] = {}
         self._suspended: set[UUID] = set()
         self._heard = asyncio.Condition()
@@ -70,12 +72,23 @@ class Hub:
             self._heard.notify_all()
 
     def admit(self, session: str) -> None:
-        """Raises `Problem` when there are too many streams: 429 for the session, 503 for this process."""
+        """Keep a place for a stream that is about to open. Raises `Problem` when there are too many: 429 for the
+        session, 503 for this process.
+        """
         wait = round(_between(BACK_SECONDS))
-        if self._streams.of_session(session) >= self._settings.live_streams_per_session:
+        if self._streams.of_session(session) + self._coming[session] >= self._settings.live_streams_per_session:
             raise Problem(429, "too_many_streams", "Close another page that is open in this session.", retry_after=wait)
-        if len(self._streams) >= self._settings.live_streams:
+        if len(self._streams) + self._coming.total() >= self._settings.live_streams:
             raise Problem(503, "try_again", "Too many pages are listening here. Try again soon.", retry_after=wait)
+
+        self._coming[session] += 1
+
+    def release(self, stream: Stream) -> None:
+        """Whoever was admitted has come, or never will."""
+        if not stream.arrived:
+            stream.arrived = True
+            self._coming[stream.session] -= 1
+            self._coming += Counter()  # what is at nothing is forgotten
 
     async def end_sessions(self, alive: Callable[[Collection[bytes]], Awaitable[set[bytes]]]) -> None:
         """End the streams whose sessions have ended: here, on another replica, or by their time. `alive` tells which of
@@ -135,6 +148,7 @@ class Hub:
             self._watching = asyncio.create_task(self._end_all_when_stopping())
         over = asyncio.get_running_loop().call_later(_between(STREAM_SECONDS), lambda: stream.end(comes_back=True))
         self._streams.add(stream)
+        self.release(stream)
         self._metrics.sse_clients.inc()
         if self._stopping.is_set() or self._changed(stream.listener) or stream.mailbox in self._suspended:
             stream.end(comes_back=not self._stopping.is_set())

@@ -22,6 +22,8 @@ class Stream:
         self.session = session
         self.keys = listener.keys()
         self.ended = asyncio.Event()
+        self.arrived = False
+        """Whether it has taken the place that was kept for it."""
         self.comes_back = False
         """Whether the page may connect again at once: its stream ends, this process does not."""
         self._frames: list[bytes] = []
