@@ -1,6 +1,6 @@
 """The guard over the log of partners. A compacted topic keeps of each partner what was published last, and a process
 that was paused may publish an old state last: that alone would then be what a fresh replica of matching reads. What
-operators have decided is noted here as a security event.
+operators have decided, and whose rights in a team have changed, is noted here as a security event.
 """
 
 from collections.abc import Sequence
@@ -46,10 +46,20 @@ class PartnersLog:
         await self._publisher.publish([outgoing(PARTNERS.name, self._again(partner)) for partner in partners])
 
     def _note(self, received: Received) -> None:
-        """What operators have decided, once for each time that it is heard."""
+        """What operators have decided, and whose rights in a team have changed: once for each time that it is heard."""
         fact: PartnerChanged = received.record.fact
+        if received.replayed or fact.actor is None:
+            return
+        if whose := fact.removed or fact.member:
+            self._security.event(
+                SecurityEvent.RIGHTS_CHANGED,
+                partner_id=str(received.record.subject),
+                member_id=str(whose.member_id),
+                role="removed" if fact.removed else whose.role.value if whose.joined else "invited",
+                by=str(fact.actor.member_id or fact.actor.kind.value),
+            )
         event = _decided(fact)
-        if event is None or received.replayed or fact.actor is None:
+        if event is None:
             return
         partner: Partner = received.record.snapshot
         by, approval = fact.actor.name or fact.actor.kind.value, partner.approval.value

@@ -23,6 +23,7 @@ _operators_bearer = HTTPBearer(
 OperatorsBearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_operators_bearer)]
 
 
+SIGN_IN_AGAIN = "This session came by a link for another role. Sign in by your address."
 SUSPENDED = "This organisation is suspended: it takes no part in Jobwire until it is restored."
 
 
@@ -52,7 +53,7 @@ class SignedIn:
         """The address, for what concerns all of its roles."""
         session = await self.session(request, bearer)
         if not session.scope.is_whole:
-            raise _sign_in_again()
+            raise self._refused("sign_in_again", SIGN_IN_AGAIN)
         return session.email
 
     async def member(
@@ -65,7 +66,7 @@ class SignedIn:
         for membership in named:
             if not membership.partner.suspended:
                 return membership
-        raise Problem(403, "suspended", SUSPENDED)
+        raise self._refused("suspended", SUSPENDED)
 
     async def even_suspended(
         self, request: Request, bearer: Bearer, jobwire_partner: Annotated[UUID | None, Header()] = None
@@ -83,8 +84,8 @@ class SignedIn:
         if reached:
             return reached
         if theirs:
-            raise _sign_in_again()
-        raise Problem(403, "no_partner", "You are in no such partner's team.")
+            raise self._refused("sign_in_again", SIGN_IN_AGAIN)
+        raise self._refused("no_partner", "You are in no such partner's team.")
 
     async def member_or_operator(
         self,
@@ -102,7 +103,7 @@ class SignedIn:
             return operator
         self._security.event(SecurityEvent.OPERATOR_REFUSED)
         await self.session(request, operators_bearer)
-        raise Problem(403, "forbidden", "This is for those who run Jobwire.")
+        raise self._refused("forbidden", "This is for those who run Jobwire.")
 
     def _operator(self, bearer: HTTPAuthorizationCredentials | None) -> Operator | None:
         return self._operators.named(bearer.credentials) if bearer is not None else None
@@ -113,7 +114,7 @@ class SignedIn:
         """As `member`, for owners and admins only."""
         member = await self.member(request, bearer, jobwire_partner)
         if not member.administers:
-            raise Problem(403, "forbidden", "Only owners and admins can change this.")
+            raise self._refused("forbidden", "Only owners and admins can change this.")
         return member
 
     async def merchant(self, request: Request, bearer: Bearer) -> Merchant:
@@ -122,9 +123,9 @@ class SignedIn:
         if merchant is None and await self._accounts.merchants_are_behind():
             raise Problem(503, "catching_up", "The newest requests are not here yet. Try again in a few minutes.")
         if merchant is None:
-            raise Problem(403, "no_merchant", "This address has made no confirmed request.")
+            raise self._refused("no_merchant", "This address has made no confirmed request.")
         if not session.scope.allows_merchant:
-            raise _sign_in_again()
+            raise self._refused("sign_in_again", SIGN_IN_AGAIN)
         return merchant
 
     async def somebody(self, request: Request, bearer: Bearer) -> tuple[list[Membership], Merchant | None]:
@@ -135,6 +136,7 @@ class SignedIn:
         reached = [one for one in memberships if scope.allows_partner(one.partner.partner_id)]
         return [one for one in reached if not one.partner.suspended], merchant
 
-
-def _sign_in_again() -> Problem:
-    return Problem(403, "sign_in_again", "This session came by a link for another role. Sign in by your address.")
+    def _refused(self, code: str, detail: str) -> Problem:
+        """Somebody who is signed in, and asks for what is not theirs to ask."""
+        self._security.event(SecurityEvent.ACCESS_REFUSED, reason=code)
+        return Problem(403, code, detail)
