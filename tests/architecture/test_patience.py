@@ -19,6 +19,9 @@ SPREADS = {
     "gateway/test_live_http.py",  # whoever reads slowly gets turns to do so
     "security/test_connections.py",  # clients that are too slow on purpose
     "live/test_catching_up.py",  # that nobody joins shows by waiting
+    "security/stories/abuse.py",  # an attack lasts, and what it came to shows once it is over
+    "security/stories/telling.py",  # quiet rounds are quiet
+    "security/stories/town.py",  # as above
 }
 """Files that let time pass, and why."""
 

@@ -344,7 +344,7 @@ async def streams(town: Town, share: Share) -> Attack:
     person = await town._sign_in(town.next_owner())
     headers, opened = {"Authorization": f"Bearer {token_of(person)}"}, 0
     unbounded = httpx2.Limits(max_connections=None)
-    async with httpx2.AsyncClient(limits=unbounded, timeout=60) as client, asyncio.TaskGroup() as group:
+    async with httpx2.AsyncClient(limits=unbounded, timeout=patience(60)) as client, asyncio.TaskGroup() as group:
         stop = asyncio.Event()
 
         async def listen() -> None:
@@ -489,7 +489,7 @@ async def _sockets(town: Town, count: int, opening: bytes, drip: bytes = b"") ->
         one = socket.socket()
         one.setblocking(False)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience(5)):
                 await loop.sock_connect(one, (where.hostname, where.port))
                 if opening:
                     await loop.sock_sendall(one, opening)
