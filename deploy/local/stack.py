@@ -54,8 +54,8 @@ class Endpoints:
             "SMTP_URL": self.smtp_url,
             "MAIL_API_URL": self.mail_api_url,
             "JOBWIRE_PLATFORM_URL": self.platform_url,
-            # The stand-in plays the merchants' stores, too.
-            "JOBWIRE_STORE_CHECK_PRIVATE": "true" if self.platform_url else None,
+            # The stand-in plays the merchants' stores, too. Nobody else's platform opens private networks.
+            "JOBWIRE_STORE_CHECK_PRIVATE": "true" if (self.platform_url or "").startswith(f"http://{HOST}:") else None,
         }
         return {name: value for name, value in named.items() if value}
 

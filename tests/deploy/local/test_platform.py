@@ -10,7 +10,13 @@ from deploy.local.parts import listens
 from deploy.local.platform import app
 from deploy.local.stack import PlatformStandIn
 
-WANTED = {"store_url": "https://kettle.example", "permissions": ["themes"], "days": 30}
+WANTED = {
+    "store_url": "https://kettle.example",
+    "permissions": ["themes"],
+    "days": 30,
+    "asked_by": {"name": "Aiko"},
+    "consent": {"proof": "file"},
+}
 
 
 @pytest.mark.processes

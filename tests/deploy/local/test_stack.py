@@ -61,6 +61,7 @@ async def test_everything_starts_and_ends_with_the_block(tmp_path: Path) -> None
             "SMTP_URL": f"smtp://127.0.0.1:{ports[2]}",
             "MAIL_API_URL": f"http://127.0.0.1:{ports[3]}",
             "JOBWIRE_PLATFORM_URL": f"http://127.0.0.1:{ports[4]}",
+            "JOBWIRE_STORE_CHECK_PRIVATE": "true",
         }
     assert not any([await listens(port) for port in ports])
     ready = {part for part, sentence in said if sentence.startswith("ready in")}
