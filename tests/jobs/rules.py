@@ -230,7 +230,7 @@ def _system(*sent: str) -> tuple[Make, ...]:
 REPLY, COMPLETED = _partner("SendMessage"), _partner("SendMessage", "CompleteJob")
 EXPIRED = (DEADLINE, *_system("ExpireJob"))
 ASKED = (*REPLY, *_partner("AskAccess"))
-CONSENTED = (*ASKED, *_merchant("ConsentAccess"))
+CONSENTED = (*ASKED, ASKED_AT, *_merchant("ConsentAccess"))
 REQUESTED = (*CONSENTED, *_partner("RequestAccess"))
 GRANTED = (*REQUESTED, REQUESTED_AT, *_system("GrantAccess"))
 REVIEWED = (*COMPLETED, *_merchant("ReviewJob"))

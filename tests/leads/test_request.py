@@ -119,7 +119,7 @@ def test_nothing_that_was_said_is_kept_of_a_request_that_nobody_confirmed() -> N
         about.title,
         about.business,
         about.requirements,
-        *about.merchant.model_dump(exclude={"merchant_id"}).values(),
+        *about.merchant.model_dump(exclude={"merchant_id", "store_proof"}).values(),
     )
     assert [word for word in said if word in kept] == []
     assert Request.model_validate_json(kept) == dropped

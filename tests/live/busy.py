@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import httpx2
+
 from deploy.journey import PATIENCE_SECONDS, Journey, Person, _expected
 
 PLAN = ("plan.txt", b"First the texts, then the photos.\n", "text/plain")
@@ -91,6 +93,18 @@ class BusyDays(Journey):
         away = {"first_day": "2031-01-01", "last_day": "2031-01-07"}
         wanted = {**shown["preferences"], "away": away, "open_jobs": 20}
         await owner.put("/api/v1/preferences", wanted, seen=shown["version"])
+
+    async def operators(self, token: str) -> None:
+        """Somebody is reported, and an operator looks at it."""
+        reported = {"reason": "abuse", "text": "Rude."}
+        report = await self.signed_in.post(f"/api/v1/jobs/{self.job_id}/report", reported)
+        async with httpx2.AsyncClient(base_url=self.gateway, timeout=PATIENCE_SECONDS) as client:
+            client.headers["Authorization"] = f"Bearer {token}"
+            otto = Person(client, "otto")
+            path = f"/api/v1/operators/reports/{report['report_id']}/resolve"
+            await self._until(lambda: otto.get("/api/v1/operators/reports"), lambda page: page["reports"])
+            await otto.post(path, {"finding": "upheld", "reason": "Not that rude."})
+            await self._until(lambda: otto.get("/api/v1/operators/acts"), lambda page: page["acts"])
 
     def _owner_of_many(self) -> str:
         """The owner of a team in which two can be spared."""
