@@ -1,6 +1,7 @@
 """Jobwire as `jobwire up` starts it, in a folder and on ports of its own: how soon it is ready, and how large it is."""
 
 import asyncio
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from deploy.local.processes import ManagedProcess
 from shared.topics import SERVICES
 
 IDLE_SECONDS = 10.0
+_NO_LIMITS = {f"send_message.{of}": "1000000/minute" for of in ("person", "subject")}
+"""One person sends all of a bench's messages. They are counted as in production, and none is refused."""
 _ROOT = Path(__file__).parents[2]
 _MIB = 1024 * 1024
 
@@ -58,6 +61,7 @@ class Running:
                 **ours,
                 **{f"JOBWIRE_PORT_{name.upper()}": str(port) for name, port in ports.items()},
                 **{f"JOBWIRE_OPS_PORT_{name.upper()}": "0" for name in OPS_PORTS},
+                "JOBWIRE_LIMITS": json.dumps(_NO_LIMITS),
                 "PYTHONPATH": str(_ROOT),
                 "PYTHONUNBUFFERED": "1",
             },

@@ -57,7 +57,11 @@ def pages(  # noqa: C901, PLR0913, PLR0917 - a list of pages, and the parts, nam
                 return _page(locale, "sign_in.html", 401, token=token, attempt=attempt, asks=True, wrong=bool(email))
             return _page(locale, "bad_link.html", problem.status)
         return _page(
-            locale, "signed_in.html", session_token=session.token, expires_at=session.expires_at, docs_url="/docs"
+            locale,
+            "signed_in.html",
+            session_token=session.token,
+            expires_at=session.expires_at,
+            docs_url="/docs" if settings.docs else None,
         )
 
     @router.post("/{locale}/sign-in/new")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
 
 import pytest
 from hypothesis import given
@@ -460,6 +461,22 @@ async def test_who_was_let_in_before_the_change_is_asked_again(replica: Replica)
     await replica.team_changes(version=2)
     async with page(replica) as team:
         assert [told.name for told in await team.rest()] == ["hello", ""]
+
+
+async def test_a_stream_ends_with_its_session_and_no_other_does(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "AT_ONCE", 1)
+    ours, theirs = "0a" * 32, "0b" * 32
+
+    async def alive(keys: Collection[bytes]) -> set[bytes]:
+        return set(keys) - {bytes.fromhex(ours)}
+
+    async with page(replica, session=ours) as ended, page(replica, session=theirs) as goes_on:
+        assert (await ended.next()).name == (await goes_on.next()).name == "hello"
+        await replica.hub.end_sessions(alive)
+        assert await ended.rest() == [], "It is not told to come back: it would not be let in."
+        assert not goes_on.stream.ended.is_set()
 
 
 async def test_a_stream_ends_after_some_minutes_whatever_there_is_to_tell(

@@ -77,9 +77,9 @@ class Town(Journey):
         self._next_owner = 0
 
     def next_owner(self) -> str:
-        """Somebody of the market who has not come yet."""
+        """Who of the market has been away longest."""
         self._next_owner += 1
-        return self._owners[-self._next_owner]
+        return self._owners[-self._next_owner % len(self._owners)]
 
     async def a_conversation(self) -> tuple[Person, Person, str]:
         """A partner and a merchant who have begun to talk, and their job."""
