@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import urlsplit
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import (
@@ -67,6 +68,16 @@ def far_days(today: date, days: Mapping[str, date]) -> list[dict[str, str]]:
         for field, day in days.items()
         if not today - YEAR_BACK <= day <= today + YEARS_AHEAD
     ]
+
+
+def reachable(value: str | None) -> str | None:
+    """A web address that others can open: a host with a name, and nobody's name before it. Raises ValueError."""
+    if value is not None:
+        url = urlsplit(value)
+        if url.username is not None or "." not in (url.hostname or "").strip("."):
+            raise ValueError("This is no web address.")
+        _ = url.port  # raises ValueError when it is no number
+    return value
 
 
 AMOUNT = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"

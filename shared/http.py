@@ -52,8 +52,9 @@ def application(
     app.add_middleware(AnswersHead)
     if settings is not None:
         app.add_middleware(KnownHosts, names=settings.known_hosts)
-    stack, https = app.build_middleware_stack, url.startswith("https:")
-    app.build_middleware_stack = lambda: SafeHeaders(stack(), https=https)  # type: ignore[method-assign]
+    app.state.https = url.startswith("https:")
+    stack = app.build_middleware_stack
+    app.build_middleware_stack = lambda: SafeHeaders(stack(), https=app.state.https)  # type: ignore[method-assign]
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)

@@ -201,8 +201,7 @@ async def _serve(name: str, build: Build, settings: Settings) -> int:
 
 def _public(app: Starlette, service: Service) -> uvicorn.Config:
     settings = service.settings
-    limits, url = Limits.of(settings), settings.leads_url if service.name == "leads" else settings.public_url
-    watch = Watch(limits, service.metrics, trusted=settings.trusted_proxies, https=url.startswith("https:"))
+    watch = Watch(Limits.of(settings), service.metrics, trusted=settings.trusted_proxies, https=app.state.https)
     return _config(app, settings.host, settings.port, watch)
 
 

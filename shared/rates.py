@@ -5,6 +5,7 @@ nobody can count (database or Redis away) nothing passes: failing open would ser
 """
 
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from math import ceil
 
@@ -36,9 +37,9 @@ class Limit:
     windows: str
     sentence: str
 
-    def items(self) -> list[RateLimitItem]:
-        """Raises ValueError for what is no limit."""
-        return sorted(parse_many(self.windows), key=lambda limit: limit.get_expiry())
+    def items(self) -> tuple[RateLimitItem, ...]:
+        """The shortest window first. Raises ValueError for what is no limit."""
+        return _parsed(self.windows)
 
 
 class TooMany(Problem):
@@ -61,7 +62,6 @@ class Rates:
         self._clock = clock
         self._security = security
         self._full_until: dict[str, float] = {}
-        self._items: dict[str, list[RateLimitItem]] = {}
 
     async def prepare(self) -> None:
         if isinstance(self._windows, MongoWindows):
@@ -74,14 +74,11 @@ class Rates:
         now = self._clock.now().timestamp()
         if (until := self._full_until.get(key, 0.0)) > now:
             raise self._refused(limit, until - now)
-        items = self._items.get(limit.windows)
-        if items is None:
-            items = self._items[limit.windows] = limit.items()
         try:
-            for item in items:
+            for item in limit.items():
                 if not await self._limiter.hit(item, key):
                     stats = await self._limiter.get_window_stats(item, key)
-                    self._remember(key, stats.reset_time, now)
+                    self._remember(key, stats.reset_time)
                     raise self._refused(limit, stats.reset_time - now)
         except StorageError as error:
             raise Transient(f"The limits cannot be counted: {error.storage_error}") from error
@@ -90,12 +87,16 @@ class Rates:
         self._security.event(SecurityEvent.LIMIT_REACHED, limit=limit.name)
         return TooMany(limit, max(1, ceil(seconds)))
 
-    def _remember(self, key: str, until: float, now: float) -> None:
-        """A window that is full stays so until its oldest hit has left it."""
+    def _remember(self, key: str, until: float) -> None:
+        """A window that is full stays so until its oldest hit has left it. What was refused first makes room."""
         if len(self._full_until) >= REMEMBERED:
-            self._full_until = {key: until for key, until in self._full_until.items() if until > now}
-        if len(self._full_until) < REMEMBERED:
-            self._full_until[key] = until
+            del self._full_until[next(iter(self._full_until))]
+        self._full_until[key] = until
+
+
+@cache
+def _parsed(windows: str) -> tuple[RateLimitItem, ...]:
+    return tuple(sorted(parse_many(windows), key=lambda limit: limit.get_expiry()))
 
 
 def _storage(settings: Settings, database: Database, clock: Clock) -> Storage:

@@ -16,13 +16,15 @@ from services.gateway.joining import Joining
 from services.gateway.limits import Act, ActLimits, Counting
 from services.gateway.signed_in import SignedIn
 from shared.contracts.base import Locale
+from shared.cookies import Cookies
 from shared.http import Problem
 from shared.i18n import environment
 from shared.rates import TooMany
 from shared.settings import Settings
 
 TEMPLATES = Path(__file__).parent / "templates"
-COOKIE_SECONDS = 3600
+ASKED, COOKIE_SECONDS = "jobwire-asked", 3600
+"""The cookie of a browser that has asked for a link."""
 
 
 def pages(  # noqa: C901, PLR0913, PLR0917 - a list of pages, and the parts, named
@@ -34,14 +36,13 @@ def pages(  # noqa: C901, PLR0913, PLR0917 - a list of pages, and the parts, nam
     settings: Settings,
 ) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    secure = settings.public_url.startswith("https://")
-    cookie = "__Host-jobwire-asked" if secure else "jobwire-asked"
+    cookies = Cookies(settings.public_url)
 
     @router.get("/{locale}/sign-in")
     async def ask(locale: Locale, request: Request, token: str = "") -> Response:
         if not token:
             return _page(locale, "ask_link.html")
-        asks = not accounts.opens_at_once(token, request.cookies.get(cookie, ""))
+        asks = not accounts.opens_at_once(token, cookies.get(request, ASKED))
         return _page(locale, "sign_in.html", token=token, attempt=token_urlsafe(), asks=asks, wrong=False)
 
     @router.post("/{locale}/sign-in")
@@ -49,7 +50,7 @@ def pages(  # noqa: C901, PLR0913, PLR0917 - a list of pages, and the parts, nam
         form = await request.form()
         token, attempt = str(form.get("token", "")), str(form.get("attempt", ""))
         email = str(form.get("email", ""))[:254]
-        proof = Proof(asked=request.cookies.get(cookie, ""), email=email)
+        proof = Proof(asked=cookies.get(request, ASKED), email=email)
         try:
             session = await joining.open_session(token, attempt or None, proof=proof, where=signed_in.where(request))
         except Problem as problem:
@@ -71,10 +72,10 @@ def pages(  # noqa: C901, PLR0913, PLR0917 - a list of pages, and the parts, nam
         except TooMany as many:
             return _page(locale, "too_many.html", 429, {"Retry-After": str(many.seconds)})
         email = str((await request.form()).get("email", ""))[:254]
-        asked = request.cookies.get(cookie) or token_urlsafe()
+        asked = cookies.get(request, ASKED) or token_urlsafe()
         response = _page(locale, "link_sent.html", 202)
         # One secret for all that this browser asks: two links that were asked for here both open here.
-        response.set_cookie(cookie, asked, COOKIE_SECONDS, secure=secure, httponly=True, samesite="lax")
+        cookies.set(response, ASKED, asked, COOKIE_SECONDS)
         response.background = BackgroundTask(accounts.request_sign_in, email, asked_by=digest_of(asked))
         return response
 

@@ -1,6 +1,6 @@
 """Who is asking: from the bearer token to a team member, a merchant or an operator."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
@@ -25,6 +25,14 @@ OperatorsBearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_operat
 
 SIGN_IN_AGAIN = "This session came by a link for another role. Sign in by your address."
 SUSPENDED = "This organisation is suspended: it takes no part in Jobwire until it is restored."
+
+
+class Somebody(NamedTuple):
+    """A person in every role that the session is good for."""
+
+    session: Session
+    memberships: list[Membership]
+    merchant: Merchant | None
 
 
 class SignedIn:
@@ -128,13 +136,13 @@ class SignedIn:
             raise self._refused("sign_in_again", SIGN_IN_AGAIN)
         return merchant
 
-    async def somebody(self, request: Request, bearer: Bearer) -> tuple[list[Membership], Merchant | None]:
-        """Every role that the session is good for, without those that a suspended organisation has taken along."""
+    async def somebody(self, request: Request, bearer: Bearer) -> Somebody:
+        """Whoever is asking, without the roles that a suspended organisation has taken along."""
         session = await self.session(request, bearer)
         scope, memberships = session.scope, await self._accounts.memberships(session.email)
         merchant = await self._accounts.merchant(session.email) if scope.allows_merchant else None
         reached = [one for one in memberships if scope.allows_partner(one.partner.partner_id)]
-        return [one for one in reached if not one.partner.suspended], merchant
+        return Somebody(session, [one for one in reached if not one.partner.suspended], merchant)
 
     def _refused(self, code: str, detail: str) -> Problem:
         """Somebody who is signed in, and asks for what is not theirs to ask."""

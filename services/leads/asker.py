@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.contracts.requests import CONFIRM_WITHIN_SECONDS
+from shared.cookies import Cookies
 from shared.links import BadLink, Links
 from shared.settings import Settings
 
@@ -17,26 +18,20 @@ class Asker:
 
     def __init__(self, links: Links, settings: Settings) -> None:
         self._links = links
-        self._secure = settings.leads_url.startswith("https://")
+        self._cookies = Cookies(settings.leads_url)
 
     def remember(self, response: Response, request_id: UUID) -> None:
-        response.set_cookie(
-            self._name(request_id),
-            self._links.sign("asker", request_id),
-            CONFIRM_WITHIN_SECONDS,
-            secure=self._secure,
-            httponly=True,
-            samesite="lax",
-        )
+        signed = self._links.sign("asker", request_id)
+        self._cookies.set(response, _name(request_id), signed, CONFIRM_WITHIN_SECONDS)
 
     def is_this_browser(self, request: Request, request_id: UUID) -> bool:
         try:
-            found, _ = self._links.read(
-                "asker", request.cookies.get(self._name(request_id), ""), CONFIRM_WITHIN_SECONDS
-            )
+            signed = self._cookies.get(request, _name(request_id))
+            found, _ = self._links.read("asker", signed, CONFIRM_WITHIN_SECONDS)
         except BadLink:
             return False
         return found == request_id
 
-    def _name(self, request_id: UUID) -> str:
-        return f"{'__Host-' if self._secure else ''}jobwire-asker-{request_id.hex[:12]}"
+
+def _name(request_id: UUID) -> str:
+    return f"jobwire-asker-{request_id.hex[:12]}"

@@ -8,11 +8,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from services.leads.apps import Apps
 from services.leads.desk import Desk, Sender
-from services.leads.submission import NewMerchant, NewRequest, PlainPhone, reachable, seen
+from services.leads.submission import NewMerchant, NewRequest, PlainPhone, seen
 from shared.client_ip import Networks
 from shared.commands import NotTaken
 from shared.contracts.requests import Priorities, RequestStatus
-from shared.doors import Body, GivenLine, GivenName, GivenText, GivenUrl
+from shared.doors import Body, GivenLine, GivenName, GivenText, GivenUrl, reachable
 from shared.http import Problem
 from shared.idempotency import KEY_HEADER, digest_of
 from shared.metrics import Metrics

@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -20,7 +19,7 @@ from shared.contracts.requests import (
     RequestKind,
     merchant_id_of,
 )
-from shared.doors import Address, GivenMoney, plain_name
+from shared.doors import Address, GivenMoney, plain_name, reachable
 from shared.taxonomy import ServiceKey
 
 _UNSEEN = re.compile("[\u0080-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb]")
@@ -38,16 +37,6 @@ def _with_scheme(value: object) -> object:
     if isinstance(value, str) and value.strip() and "://" not in value:
         return f"https://{value.strip()}"
     return value.strip() if isinstance(value, str) else value
-
-
-def reachable(value: str | None) -> str | None:
-    """An address that a partner can open: a host with a name, and nobody's name before it."""
-    if value is not None:
-        url = urlsplit(value)
-        if url.username is not None or "." not in (url.hostname or "").strip("."):
-            raise ValueError("This is no web address.")
-        _ = url.port  # raises ValueError when it is no number
-    return value
 
 
 def _half_width(value: object) -> object:

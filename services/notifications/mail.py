@@ -54,7 +54,7 @@ from shared.contracts.jobs import (
     ReviewTakenDown,
 )
 from shared.contracts.partners import MailTopic, Partner, PartnerChanged, SignInRequested
-from shared.contracts.requests import Request, RequestKind, RequestStopped, RequestSubmitted
+from shared.contracts.requests import Request, RequestStopped, RequestSubmitted
 from shared.contracts.suspensions import PersonRestored, PersonSuspended, Suspension
 from shared.i18n import moment
 from shared.taxonomy import service_name
@@ -208,7 +208,7 @@ def _on_declined(event: JobEvent, partner: Partner) -> Iterator[Mail]:
     elif by is ActorKind.OPERATOR:  # whoever asked is told once, of the request
         for to in _everybody(job, partner, MailTopic.CONVERSATION):
             yield _to_member(event, partner, "job_stopped", to)
-    elif job.introduced or job.details.kind is RequestKind.DIRECT:
+    elif job.known_to_merchant:
         if by is ActorKind.PARTNER:
             yield from _to_merchant(event, partner, "job_declined", by_merchant=False)
         else:  # the partner was suspended; its owners have been told so

@@ -12,7 +12,7 @@ from shared.contracts.requests import StopRequest
 from shared.publisher import outgoing
 from shared.topics import JOB_COMMANDS, LEAD_COMMANDS, REQUEST_COMMANDS, Topic
 from tests.builders import BY_OPERATOR, UNDO, a_command, an_offer
-from tests.flow.people import MERCHANT, a_team, fill_in, fill_in_the_form, follow, sign_in
+from tests.flow.people import MERCHANT, Person, a_team, fill_in, fill_in_the_form, follow, sign_in
 from tests.flow.world import CaughtMail, Weather, World
 
 REASON = "secret-reason-of-operators"
@@ -33,6 +33,17 @@ async def told(world: World, door: Topic, data: Message, subject: UUID | str) ->
 
 async def stop(world: World, request_id: UUID | str) -> None:
     await told(world, REQUEST_COMMANDS, StopRequest(reason=REASON, actor=BY_OPERATOR), request_id)
+
+
+async def completed(world: World) -> tuple[Person, Person, Any]:
+    """A partner, its merchant, and the job that they are done with."""
+    await follow(world, await fill_in_the_form(world))
+    ada, mia = await sign_in(world, "owner@ada.example"), await sign_in(world, MERCHANT)
+    (job,) = (await ada.get("/jobs"))["jobs"]
+    await ada.post(f"/jobs/{job['job_id']}/messages", {"text": "Hello."})
+    await ada.post(f"/jobs/{job['job_id']}/complete")
+    await world.time_passes(UNDO)
+    return ada, mia, job
 
 
 def mails(world: World, words: str) -> list[str]:
@@ -63,13 +74,8 @@ async def test_when_a_request_is_stopped_everything_in_flight_stops_and_each_sid
 
 
 async def test_a_completed_job_of_a_stopped_request_goes_on_no_more(world: World) -> None:
-    await follow(world, await fill_in_the_form(world))
-    ada, mia = await sign_in(world, "owner@ada.example"), await sign_in(world, MERCHANT)
-    (job,) = (await ada.get("/jobs"))["jobs"]
+    ada, mia, job = await completed(world)
     ours, theirs = f"/jobs/{job['job_id']}", f"/merchant/jobs/{job['job_id']}"
-    await ada.post(f"{ours}/messages", {"text": "Hello."})
-    await ada.post(f"{ours}/complete")
-    await world.time_passes(UNDO)
     await stop(world, job["request_id"])
     assert (await ada.get(ours))["job"]["stopped_at"]
     for person, path, body in (
@@ -139,13 +145,8 @@ async def profile(world: World, slug: str) -> dict[str, Any]:
 
 
 async def test_a_review_that_is_taken_down_is_gone_for_everybody_but_its_two_sides(world: World) -> None:
-    await follow(world, await fill_in_the_form(world))
-    ada, mia = await sign_in(world, "owner@ada.example"), await sign_in(world, MERCHANT)
-    (job,) = (await ada.get("/jobs"))["jobs"]
+    ada, mia, job = await completed(world)
     ours, theirs = f"/jobs/{job['job_id']}", f"/merchant/jobs/{job['job_id']}"
-    await ada.post(f"{ours}/messages", {"text": "Hello."})
-    await ada.post(f"{ours}/complete")
-    await world.time_passes(UNDO)
     await mia.post(f"{theirs}/review", {"rating": 1, "text": "A thief, who lives in Main Street 1."})
     assert (await profile(world, "ada"))["rating"] == {"mean": 1.0, "reviews": 1}
     await told(world, JOB_COMMANDS, TakeDownReview(reason=REASON, actor=BY_OPERATOR), job["job_id"])

@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from services.gateway.addresses import Addresses
 from services.gateway.api.acts import acts_api
 from services.gateway.api.attachments import LARGER_BODIES, attachments_api
-from services.gateway.api.desks import MerchantDesk, PartnerDesk
+from services.gateway.api.desks import MerchantDesk, PartnerDesk, TeamDesk
 from services.gateway.api.events import events_api
 from services.gateway.api.explanations import explanations_api
 from services.gateway.api.jobs import jobs_api
@@ -78,25 +78,25 @@ def dashboard(parts: Parts) -> FastAPI:
     signed_in = SignedIn(accounts, Operators(parts.settings), who.networks, parts.security)
     joining = Joining(accounts, commander)
     partner_desk = PartnerDesk(commander, reading, parts.marks, limits)
-    merchant_desk = MerchantDesk(commander, reading, limits)
+    merchant_desk, team_desk = MerchantDesk(commander, reading, limits), TeamDesk(commander, limits)
     operators_desk, queue = OperatorsDesk(commander, parts.oversight.acts), parts.oversight.queue
 
     app = application("Jobwire: dashboard", LARGER_BODIES, settings=parts.settings, url=parts.settings.public_url)
     for router in (
         sessions_api(accounts, joining, signed_in, limits, parts.security),
-        partner_api(commander, reading, parts.slugs, parts.founding, limits, signed_in, clock),
-        preferences_api(commander, limits, signed_in, clock),
-        team_api(commander, reading, limits, parts.choices, signed_in),
+        partner_api(team_desk, reading, parts.slugs, parts.founding, limits, signed_in, clock),
+        preferences_api(team_desk, limits, signed_in, clock),
+        team_api(team_desk, reading, parts.choices, signed_in),
         jobs_api(reading, parts.inbox, parts.marks, signed_in),
         acts_api(partner_desk, parts.attachments, signed_in, parts.settings.undo_seconds),
         store_access_api(partner_desk, parts.proofs, signed_in),
-        leads_api(commander, reading, limits, signed_in),
+        leads_api(commander, reading, partner_desk, limits, signed_in),
         explanations_api(reading, signed_in),
         attachments_api(parts.attachments, reading, signed_in),
         merchant_api(commander, reading, parts.inbox, merchant_desk, limits, signed_in),
         merchant_acts_api(merchant_desk, reading, parts.attachments, parts.proofs, signed_in),
         stores_api(parts.proofs, limits, signed_in),
-        reports_api(Filing(commander, limits, parts.security), partner_desk, merchant_desk, reading, signed_in),
+        reports_api(Filing(commander, limits, parts.security), partner_desk, merchant_desk, signed_in),
         operators_api(operators_desk, queue, reading, signed_in),
         operators_queue_api(operators_desk, queue, reading, signed_in),
         operators_partners_api(operators_desk, reading, signed_in),

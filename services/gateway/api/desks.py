@@ -1,4 +1,6 @@
-"""Each side's way to the door of its jobs: the tenant is looked up first, the answer comes back as this side's view."""
+"""Each side's way to the door of its jobs, and a member's to that of the organisation. A job's tenant is looked up
+first, and the answer comes back as this side's view.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -15,7 +17,10 @@ from services.gateway.read.tenants import member_tenant, merchant_tenant
 from shared.commands import Commander
 from shared.contracts.base import ActorKind, Message
 from shared.contracts.jobs import AddComment, Job, SendMessage
-from shared.topics import JOB_COMMANDS
+from shared.contracts.leads import Lead
+from shared.contracts.partners import Partner
+from shared.http import Problem
+from shared.topics import JOB_COMMANDS, PARTNER_COMMANDS
 
 
 def counting(member: Membership, *, subject: str = "", target: str = "") -> Counting:
@@ -38,6 +43,12 @@ class PartnerDesk:
     async def job(self, member: Membership, job_id: UUID) -> Job:
         """A job that this member may see. Raises `Problem` 404."""
         return await self._reading.job(member_tenant(member).query(), job_id)
+
+    async def lead(self, member: Membership, lead_id: UUID) -> Lead:
+        """A lead that this member may see: who sees assigned jobs only sees none. Raises `Problem` 404."""
+        if member.member.assigned_only:
+            raise Problem(404, "not_found", "There is no such lead.")
+        return await self._reading.lead(member.partner.partner_id, lead_id)
 
     async def ask(self, member: Membership, job_id: UUID, data: Message, origin: Origin) -> JobView | Response:
         """The job after the command, or the 202; raises `Problem` as `asked` does, and 404."""
@@ -62,6 +73,31 @@ class PartnerDesk:
         seen = (await self._marks.seen(member_id, [job.job_id]))[job.job_id]
         version = job.version_for(ActorKind.PARTNER)
         await self._marks.mark(member_id, job.job_id, version, min(now, max(seen, there) + 1))
+
+
+class TeamDesk:
+    """A member's way to the door of the organisation."""
+
+    def __init__(self, commander: Commander, limits: ActLimits) -> None:
+        self._commander = commander
+        self._limits = limits
+
+    async def ask(
+        self, member: Membership, data: Message, origin: Origin, *, location: str, target: str = ""
+    ) -> Partner | Response:
+        """The organisation after the command, or the 202; raises `Problem` as `asked` does."""
+        await self._limits.count(type(data), counting(member, target=target))
+        who, partner_id = str(member.member.member_id), member.partner.partner_id
+        return await self.tell(partner_id, data, who=who, origin=origin, location=location)
+
+    async def tell(
+        self, partner_id: UUID, data: Message, *, who: str, origin: Origin, location: str
+    ) -> Partner | Response:
+        """The same for whoever is no member yet. Nothing is counted."""
+        answer = await asked(
+            self._commander, PARTNER_COMMANDS, data, partner_id, who=who, origin=origin, location=location
+        )
+        return answer if isinstance(answer, Response) else Partner.model_validate(answer.snapshot)
 
 
 class MerchantDesk:

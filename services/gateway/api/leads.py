@@ -11,13 +11,12 @@ from starlette.responses import Response
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import ASKED, SIGNED_IN
 from services.gateway.api.asking import OriginHeader, asked
-from services.gateway.api.desks import counting
+from services.gateway.api.desks import PartnerDesk, counting
 from services.gateway.limits import ActLimits
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from shared.commands import Commander
 from shared.contracts.leads import AskLeadReview, Lead, LeadReview
-from shared.http import Problem
 from shared.topics import LEAD_COMMANDS
 
 
@@ -39,7 +38,9 @@ class Leads(BaseModel):
     next_cursor: str | None
 
 
-def leads_api(commander: Commander, reading: Reading, limits: ActLimits, signed_in: SignedIn) -> APIRouter:
+def leads_api(
+    commander: Commander, reading: Reading, desk: PartnerDesk, limits: ActLimits, signed_in: SignedIn
+) -> APIRouter:
     router = APIRouter(prefix="/api/v1/reviews/leads", tags=["reviews"], responses=SIGNED_IN)
     Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
 
@@ -54,9 +55,7 @@ def leads_api(commander: Commander, reading: Reading, limits: ActLimits, signed_
     @router.post("/{lead_id}/request", response_model=LeadView, responses=ASKED)
     async def ask_review(lead_id: UUID, member: Member, origin: OriginHeader) -> Any:
         """Ask a prospect for a review of your work, once. It gets a mail."""
-        if member.member.assigned_only:
-            raise Problem(404, "not_found", "There is no such lead.")
-        lead = await reading.lead(member.partner.partner_id, lead_id)
+        lead = await desk.lead(member, lead_id)
         await limits.count(AskLeadReview, counting(member, subject=str(lead_id)))
         who, command = str(member.member.member_id), AskLeadReview(actor=member.actor())
         location = "/api/v1/reviews/leads"

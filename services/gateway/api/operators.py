@@ -1,6 +1,6 @@
 """What those who run the marketplace see and do, in the JSON API. Each act has a name, a reason and a trace."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,27 +10,56 @@ from fastapi import APIRouter, Depends, Query
 from services.gateway.api.answers import ASKED, SIGNED_IN
 from services.gateway.api.asking import Origin, OriginHeader, asked
 from services.gateway.api.jobs import Cursor
-from services.gateway.api.views_operators import (
-    ActDone,
-    Acts,
-    ReasonBody,
-    act_view,
-)
+from services.gateway.api.views_operators import ActDone, Acts, ReasonBody, act_view
 from services.gateway.operators import Operator
 from services.gateway.oversight.acts import ActLog
 from services.gateway.read.queue import Queue
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from shared.commands import Applied, Commander
-from shared.contracts.base import Message
 from shared.contracts.jobs import TakeDownReview
 from shared.contracts.leads import TakeDownLeadReview
 from shared.contracts.operators import Deed
+from shared.contracts.partners import RestorePartner, SuspendPartner, VouchForPartner
+from shared.contracts.reports import ResolveReport
 from shared.contracts.requests import StopRequest
-from shared.topics import JOB_COMMANDS, LEAD_COMMANDS, REQUEST_COMMANDS, Topic
+from shared.contracts.suspensions import RestorePerson, SuspendPerson
+from shared.topics import (
+    JOB_COMMANDS,
+    LEAD_COMMANDS,
+    PARTNER_COMMANDS,
+    PEOPLE_COMMANDS,
+    REPORT_COMMANDS,
+    REQUEST_COMMANDS,
+    Topic,
+)
 
 PREFIX = "/api/v1/operators"
 ACTS_AT = f"{PREFIX}/acts"
+
+OperatorsCommand = (
+    ResolveReport
+    | SuspendPerson
+    | RestorePerson
+    | VouchForPartner
+    | SuspendPartner
+    | RestorePartner
+    | StopRequest
+    | TakeDownReview
+    | TakeDownLeadReview
+)
+ORDERS: Mapping[type[OperatorsCommand], tuple[Deed, Topic]] = {
+    ResolveReport: (Deed.RESOLVE_REPORT, REPORT_COMMANDS),
+    SuspendPerson: (Deed.SUSPEND_PERSON, PEOPLE_COMMANDS),
+    RestorePerson: (Deed.RESTORE_PERSON, PEOPLE_COMMANDS),
+    VouchForPartner: (Deed.VOUCH_FOR_PARTNER, PARTNER_COMMANDS),
+    SuspendPartner: (Deed.SUSPEND_PARTNER, PARTNER_COMMANDS),
+    RestorePartner: (Deed.RESTORE_PARTNER, PARTNER_COMMANDS),
+    StopRequest: (Deed.STOP_REQUEST, REQUEST_COMMANDS),
+    TakeDownReview: (Deed.TAKE_DOWN_REVIEW, JOB_COMMANDS),
+    TakeDownLeadReview: (Deed.TAKE_DOWN_LEAD_REVIEW, LEAD_COMMANDS),
+}
+"""What each command is called in the log of acts, and whom it is put to."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +86,9 @@ class OperatorsDesk:
         self._commander = commander
         self._acts = acts
 
-    async def order(  # noqa: PLR0913, PLR0917 - a command and its trace
-        self, asking: Asking, deed: Deed, door: Topic, command: Message, subject: UUID, reason: str
-    ) -> Any:
+    async def order(self, asking: Asking, command: OperatorsCommand, subject: UUID) -> Any:
         """Ask the owner of `subject`. Gives `ActDone` or the 202; raises `Problem` as `asked` does."""
+        deed, door = ORDERS[type(command)]
 
         async def ask() -> Any:
             answer = await asked(
@@ -74,7 +102,7 @@ class OperatorsDesk:
             )
             return ActDone(deed=deed, subject=subject) if isinstance(answer, Applied) else answer
 
-        return await self.trace(asking, deed, subject, reason, ask)
+        return await self.trace(asking, deed, subject, command.reason, ask)
 
     async def trace(
         self, asking: Asking, deed: Deed, subject: UUID, reason: str, do: Callable[[], Awaitable[Any]]
@@ -104,20 +132,20 @@ def operators_api(desk: OperatorsDesk, queue: Queue, reading: Reading, signed_in
         """Stop a request and all that came of it. Each side is told that it has been stopped, and not why."""
         await reading.any_request(request_id)
         command = StopRequest(reason=body.reason, actor=asks.operator.actor())
-        return await desk.order(asks, Deed.STOP_REQUEST, REQUEST_COMMANDS, command, request_id, body.reason)
+        return await desk.order(asks, command, request_id)
 
     @router.post("/jobs/{job_id}/review/take-down", response_model=ActDone, responses=ASKED)
     async def take_down(job_id: UUID, body: ReasonBody, asks: Asks) -> Any:
         """Take the review of a job down: it is shown to its two sides alone, and counts for nothing."""
         await reading.any_job(job_id)
         command = TakeDownReview(reason=body.reason, actor=asks.operator.actor())
-        return await desk.order(asks, Deed.TAKE_DOWN_REVIEW, JOB_COMMANDS, command, job_id, body.reason)
+        return await desk.order(asks, command, job_id)
 
     @router.post("/leads/{lead_id}/review/take-down", response_model=ActDone, responses=ASKED)
     async def take_down_leads(lead_id: UUID, body: ReasonBody, asks: Asks) -> Any:
         """Take the review of a prospect down."""
         await reading.any_lead(lead_id)
         command = TakeDownLeadReview(reason=body.reason, actor=asks.operator.actor())
-        return await desk.order(asks, Deed.TAKE_DOWN_LEAD_REVIEW, LEAD_COMMANDS, command, lead_id, body.reason)
+        return await desk.order(asks, command, lead_id)
 
     return router

@@ -10,9 +10,7 @@ from services.gateway.api.operators import PREFIX, Asking, OperatorsDesk, asking
 from services.gateway.api.views_operators import ActDone, BecauseBody, VouchBody
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
-from shared.contracts.operators import Deed
 from shared.contracts.partners import RestorePartner, SuspendPartner, VouchForPartner
-from shared.topics import PARTNER_COMMANDS
 
 
 def operators_partners_api(desk: OperatorsDesk, reading: Reading, signed_in: SignedIn) -> APIRouter:
@@ -24,20 +22,20 @@ def operators_partners_api(desk: OperatorsDesk, reading: Reading, signed_in: Sig
         """Say how far an organisation is trusted from now on."""
         await reading.partner(partner_id)
         command = VouchForPartner(approval=body.approval, reason=body.reason, actor=asks.operator.actor())
-        return await desk.order(asks, Deed.VOUCH_FOR_PARTNER, PARTNER_COMMANDS, command, partner_id, body.reason)
+        return await desk.order(asks, command, partner_id)
 
     @router.post("/suspend", response_model=ActDone, responses=ASKED)
     async def suspend(partner_id: UUID, body: BecauseBody, asks: Asks) -> Any:
         """Take everything from an organisation until it is restored. What it works on is closed."""
         await reading.partner(partner_id)
         command = SuspendPartner(reason=body.reason, actor=asks.operator.actor())
-        return await desk.order(asks, Deed.SUSPEND_PARTNER, PARTNER_COMMANDS, command, partner_id, body.reason)
+        return await desk.order(asks, command, partner_id)
 
     @router.post("/restore", response_model=ActDone, responses=ASKED)
     async def restore(partner_id: UUID, body: BecauseBody, asks: Asks) -> Any:
         """Give an organisation back what its approval allows. What was closed stays closed."""
         await reading.partner(partner_id)
         command = RestorePartner(reason=body.reason, actor=asks.operator.actor())
-        return await desk.order(asks, Deed.RESTORE_PARTNER, PARTNER_COMMANDS, command, partner_id, body.reason)
+        return await desk.order(asks, command, partner_id)
 
     return router

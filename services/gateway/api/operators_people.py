@@ -14,7 +14,6 @@ from shared.contracts.base import address_key
 from shared.contracts.operators import Deed
 from shared.contracts.suspensions import RestorePerson, SuspendPerson, mailbox_id_of
 from shared.http import Problem
-from shared.topics import PEOPLE_COMMANDS
 
 
 def operators_people_api(desk: OperatorsDesk, reading: Reading, accounts: Accounts, signed_in: SignedIn) -> APIRouter:
@@ -40,7 +39,7 @@ def operators_people_api(desk: OperatorsDesk, reading: Reading, accounts: Accoun
             reason=body.reason,
             actor=asks.operator.actor(),
         )
-        return await desk.order(asks, Deed.SUSPEND_PERSON, PEOPLE_COMMANDS, command, mailbox_id_of(email), body.reason)
+        return await desk.order(asks, command, mailbox_id_of(email))
 
     @router.post("/restore", response_model=ActDone, responses=ASKED)
     async def restore(body: SomebodyBody, asks: Asks) -> Any:
@@ -49,7 +48,7 @@ def operators_people_api(desk: OperatorsDesk, reading: Reading, accounts: Accoun
         if not await accounts.was_ever_suspended(email):
             raise Problem(409, "not_suspended", "This address was never suspended.")
         command = RestorePerson(reason=body.reason, actor=asks.operator.actor())
-        return await desk.order(asks, Deed.RESTORE_PERSON, PEOPLE_COMMANDS, command, mailbox_id_of(email), body.reason)
+        return await desk.order(asks, command, mailbox_id_of(email))
 
     @router.post("/end-sessions", response_model=ActDone, responses=READ)
     async def end_sessions(body: SomebodyBody, asks: Asks) -> Any:

@@ -23,7 +23,6 @@ from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from shared.contracts.operators import Deed
 from shared.contracts.reports import ResolveReport
-from shared.topics import REPORT_COMMANDS
 
 
 def operators_queue_api(desk: OperatorsDesk, queue: Queue, reading: Reading, signed_in: SignedIn) -> APIRouter:
@@ -41,7 +40,7 @@ def operators_queue_api(desk: OperatorsDesk, queue: Queue, reading: Reading, sig
         """Say what you found. What is done about it are acts of their own."""
         await queue.report(report_id)
         command = ResolveReport(finding=body.finding, reason=body.reason, actor=asks.operator.actor())
-        return await desk.order(asks, Deed.RESOLVE_REPORT, REPORT_COMMANDS, command, report_id, body.reason)
+        return await desk.order(asks, command, report_id)
 
     @router.post("/reports/{report_id}/conversation", response_model=Conversation, responses=ASKED)
     async def read_conversation(report_id: UUID, body: ReadBody, asks: Asks) -> Any:

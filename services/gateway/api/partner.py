@@ -1,7 +1,7 @@
 """A partner's account in the JSON API: registration, profile, services, publishing."""
 
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, BaseModel, Field
@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import ASKED
-from services.gateway.api.asking import Origin, OriginHeader, asked
+from services.gateway.api.asking import Origin, OriginHeader
+from services.gateway.api.desks import TeamDesk
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import PartnerView, profile_view
@@ -19,7 +20,6 @@ from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.slugs import Slugs
 from shared.clock import Clock
-from shared.commands import Commander
 from shared.contracts.base import Actor, ActorKind, Locale, Message, derived_id
 from shared.contracts.partners import (
     ChangeProfile,
@@ -42,7 +42,8 @@ from shared.contracts.partners import (
 )
 from shared.doors import Body, GivenMoney, GivenName, GivenText, GivenUrl
 from shared.taxonomy import SERVICES, ServiceKey
-from shared.topics import PARTNER_COMMANDS
+
+_HERE = "/api/v1/partner"
 
 
 def _each_once(languages: list[str]) -> list[str]:
@@ -81,7 +82,7 @@ class ServiceView(BaseModel):
 
 
 def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
-    commander: Commander,
+    desk: TeamDesk,
     reading: Reading,
     slugs: Slugs,
     founding: Founding,
@@ -96,14 +97,8 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
     async def viewed(partner: Partner, locale: Locale) -> PartnerView:
         return profile_view(partner, await reading.standing(partner.partner_id), clock.now(), locale)
 
-    async def ask(who: str, partner_id: UUID, data: Message, origin: Origin, location: str) -> Partner | Response:
-        answer = await asked(
-            commander, PARTNER_COMMANDS, data, partner_id, who=who, origin=origin, location=f"/api/v1/{location}"
-        )
-        return answer if isinstance(answer, Response) else Partner.model_validate(answer.snapshot)
-
     async def change(member: Membership, data: Message, origin: Origin) -> PartnerView | Response:
-        answer = await ask(str(member.member.member_id), member.partner.partner_id, data, origin, "partner")
+        answer = await desk.ask(member, data, origin, location=_HERE)
         return answer if isinstance(answer, Response) else await viewed(answer, member.member.locale)
 
     @router.get("/services")
@@ -142,7 +137,7 @@ def partner_api(  # noqa: PLR0913, PLR0917 - the parts, named
             approval=founding.approval,
             actor=actor,
         )
-        answer = await ask(email, partner_id, command, origin, "partner")
+        answer = await desk.tell(partner_id, command, who=email, origin=origin, location=_HERE)
         return answer if isinstance(answer, Response) else await viewed(answer, owner.locale)
 
     @router.get("/partner", responses=SHOWN)

@@ -6,19 +6,17 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from services.gateway.accounts import Membership
-from services.gateway.api.asking import OriginHeader, asked
-from services.gateway.api.desks import counting
+from services.gateway.api.asking import OriginHeader
+from services.gateway.api.desks import TeamDesk, counting
 from services.gateway.api.versions import REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import PreferencesView
 from services.gateway.limits import Act, ActLimits
 from services.gateway.signed_in import SignedIn
 from shared.clock import Clock
-from shared.commands import Commander
 from shared.contracts.base import address_key
-from shared.contracts.partners import Away, ChangePreferences, Partner, Preferences
+from shared.contracts.partners import Away, ChangePreferences, Preferences
 from shared.doors import Address, Body, far_days
 from shared.http import field_problem
-from shared.topics import PARTNER_COMMANDS
 
 
 class AwayBody(Body, Away):
@@ -30,7 +28,7 @@ class PreferencesBody(Body, Preferences):
     away: AwayBody | None = None
 
 
-def preferences_api(commander: Commander, limits: ActLimits, signed_in: SignedIn, clock: Clock) -> APIRouter:
+def preferences_api(desk: TeamDesk, limits: ActLimits, signed_in: SignedIn, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["partner"])
     Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
     Admin = Annotated[Membership, Depends(signed_in.admin)]  # noqa: N806 - a type
@@ -54,18 +52,9 @@ def preferences_api(commander: Commander, limits: ActLimits, signed_in: SignedIn
         if named and address_key(named) != address_key(before or "") and not member.partner.joined_at(named):
             await limits.count(Act.NAME_ADDRESS, counting(member, target=named))
         command = ChangePreferences(preferences=chosen, expected_version=expected, actor=member.actor())
-        answer = await asked(
-            commander,
-            PARTNER_COMMANDS,
-            command,
-            member.partner.partner_id,
-            who=str(member.member.member_id),
-            origin=origin,
-            location="/api/v1/preferences",
-        )
-        if isinstance(answer, Response):
-            return answer
-        after = Partner.model_validate(answer.snapshot)
+        after = await desk.ask(member, command, origin, location="/api/v1/preferences")
+        if isinstance(after, Response):
+            return after
         return tag(PreferencesView(version=after.version_for_team, preferences=after.preferences))
 
     return router

@@ -12,7 +12,7 @@ from services.gateway.api.answers import ASKED
 from services.gateway.api.asking import Origin, OriginHeader, asked
 from services.gateway.api.desks import MerchantDesk, PartnerDesk
 from services.gateway.limits import ActLimits, Counting
-from services.gateway.read.reading import Reading
+from services.gateway.oversight.report import about
 from services.gateway.signed_in import SignedIn
 from shared.commands import Commander
 from shared.contracts.base import Actor
@@ -74,16 +74,11 @@ class Filing:
 
 
 def reports_api(
-    filing: Filing, partner_desk: PartnerDesk, merchant_desk: MerchantDesk, reading: Reading, signed_in: SignedIn
+    filing: Filing, partner_desk: PartnerDesk, merchant_desk: MerchantDesk, signed_in: SignedIn
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["reports"], responses=ASKED)
     Member = Annotated[Membership, Depends(signed_in.member)]  # noqa: N806 - a type
     Asker = Annotated[Merchant, Depends(signed_in.merchant)]  # noqa: N806 - a type
-
-    async def lead_of(member: Membership, lead_id: UUID) -> Lead:
-        if member.member.assigned_only:
-            raise Problem(404, "not_found", "There is no such lead.")
-        return await reading.lead(member.partner.partner_id, lead_id)
 
     @router.post("/jobs/{job_id}/report", response_model=ReportTaken)
     async def report_job(job_id: UUID, body: ReportBody, member: Member, origin: OriginHeader) -> Any:
@@ -107,27 +102,17 @@ def reports_api(
     @router.post("/reviews/leads/{lead_id}/report", response_model=ReportTaken)
     async def report_lead(lead_id: UUID, body: ReportBody, member: Member, origin: OriginHeader) -> Any:
         """Report a prospect's request to the marketplace. It costs you nothing; the prospect is not told."""
-        lead = await lead_of(member, lead_id)
+        lead = await partner_desk.lead(member, lead_id)
         return await filing.file(about(lead, Reported.LEAD), body, member.actor(), origin)
 
     @router.post("/reviews/leads/{lead_id}/review/report", response_model=ReportTaken)
     async def report_leads_review(lead_id: UUID, body: ReportBody, member: Member, origin: OriginHeader) -> Any:
         """Report the review of a prospect to the marketplace."""
-        lead = await lead_of(member, lead_id)
+        lead = await partner_desk.lead(member, lead_id)
         _check_reviewed(lead)
         return await filing.file(about(lead, Reported.LEAD_REVIEW), body, member.actor(), origin)
 
     return router
-
-
-def about(of: Job | Lead, what: Reported) -> About:
-    return About(
-        what=what,
-        at=of.job_id if isinstance(of, Job) else of.lead_id,
-        request_id=of.request_id,
-        partner_id=of.partner_id,
-        merchant_id=of.details.merchant.merchant_id,
-    )
 
 
 def _check_reviewed(of: Job | Lead) -> None:

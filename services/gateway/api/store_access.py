@@ -17,17 +17,15 @@ from shared.contracts.jobs import AskAccess, Permission, RequestAccess, RevokeAc
 from shared.doors import Body, GivenNote
 
 
-class AskAccessBody(Body):
-    """What you need in the store, for how many days, and why."""
-
-    permissions: Annotated[list[Permission], Field(min_length=1, max_length=20)]
-    days: Annotated[int, Field(ge=1, le=365)] = 30
-    note: GivenNote = ""
-
-
 class AccessBody(Body):
     permissions: Annotated[list[Permission], Field(min_length=1, max_length=20)]
     days: Annotated[int, Field(ge=1, le=365)] = 30
+
+
+class AskAccessBody(AccessBody):
+    """What you need in the store, for how many days, and why."""
+
+    note: GivenNote = ""
 
 
 def store_access_api(desk: PartnerDesk, proofs: StoreProofs, signed_in: SignedIn) -> APIRouter:

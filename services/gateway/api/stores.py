@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
@@ -14,7 +13,7 @@ from services.gateway.signed_in import SignedIn
 from services.gateway.stores.looking import NotSeen
 from services.gateway.stores.proofs import FILE_PATH, NAME, Shown, StoreProofs
 from shared.contracts.requests import StoreProof
-from shared.doors import Body, GivenUrl
+from shared.doors import Body, GivenUrl, reachable
 from shared.http import Problem, field_problem
 
 CHECKED: Answers = {
@@ -79,12 +78,9 @@ def stores_api(proofs: StoreProofs, limits: ActLimits, signed_in: SignedIn) -> A
 
 def _check(store_url: str) -> None:
     try:
-        parts = urlsplit(store_url)
-        _ = parts.port
+        reachable(store_url)
     except ValueError:
-        parts = None
-    if parts is None or parts.username is not None or "." not in (parts.hostname or "").strip("."):
-        raise field_problem([{"field": "store_url", "message": "This is no web address.", "code": "url"}])
+        raise field_problem([{"field": "store_url", "message": "This is no web address.", "code": "url"}]) from None
 
 
 def _view(proofs: StoreProofs, merchant: Merchant, store_url: str, shown: Shown | None) -> StoreView:

@@ -9,17 +9,15 @@ from starlette.responses import Response
 
 from services.gateway.accounts import Membership
 from services.gateway.api.answers import OFTEN, SIGNED_IN
-from services.gateway.api.asking import OriginHeader, asked
-from services.gateway.api.desks import counting
+from services.gateway.api.asking import OriginHeader
+from services.gateway.api.desks import TeamDesk
 from services.gateway.api.jobs import MinVersion
 from services.gateway.api.versions import CHANGED, REPLACED, SHOWN, Expected, Tag
 from services.gateway.api.views_partner import OwnSettingsView, TeamView, own_settings_view, team_view
 from services.gateway.choices import Choices
-from services.gateway.limits import ActLimits
 from services.gateway.read.reading import Reading
 from services.gateway.signed_in import SignedIn
 from services.gateway.team import no_room
-from shared.commands import Commander
 from shared.contracts.base import Locale, Message
 from shared.contracts.partners import (
     ChangeMember,
@@ -32,7 +30,6 @@ from shared.contracts.partners import (
 )
 from shared.doors import Address, Body, GivenName
 from shared.http import Problem, field_problem
-from shared.topics import PARTNER_COMMANDS
 
 
 class InvitationBody(Body):
@@ -59,9 +56,8 @@ class OwnSettings(Body):
 
 
 def team_api(
-    commander: Commander,
+    desk: TeamDesk,
     reading: Reading,
-    limits: ActLimits,
     choices: Choices,
     signed_in: SignedIn,
 ) -> APIRouter:
@@ -70,12 +66,8 @@ def team_api(
     Admin = Annotated[Membership, Depends(signed_in.admin)]  # noqa: N806 - a type
 
     async def ask(member: Membership, data: Message, origin: OriginHeader) -> Partner | Response:
-        await limits.count(type(data), counting(member, target=data.email if isinstance(data, InviteMember) else ""))
-        who, location = str(member.member.member_id), "/api/v1/team"
-        answer = await asked(
-            commander, PARTNER_COMMANDS, data, member.partner.partner_id, who=who, origin=origin, location=location
-        )
-        return answer if isinstance(answer, Response) else Partner.model_validate(answer.snapshot)
+        target = data.email if isinstance(data, InviteMember) else ""
+        return await desk.ask(member, data, origin, location="/api/v1/team", target=target)
 
     async def change(member: Membership, data: Message, origin: OriginHeader) -> TeamView | Response:
         answer = await ask(member, data, origin)

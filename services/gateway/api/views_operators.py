@@ -16,7 +16,7 @@ from shared.contracts.jobs import Job, Review
 from shared.contracts.leads import Lead, LeadReview
 from shared.contracts.operators import Deed, Outcome
 from shared.contracts.partners import Approval
-from shared.contracts.reports import Finding, Report, Reported, ReportReason, Resolution
+from shared.contracts.reports import About, Finding, Report, Reported, ReportReason, Resolution
 from shared.doors import Address, Body, GivenBecause, GivenReason
 
 _GIVEN, _LEFT_OUT = {"type": "string"}, {"type": "null"}
@@ -157,11 +157,9 @@ class Conversation(BaseModel):
 def report_view(queued: Queued) -> ReportView:
     report, reporter = queued.report, queued.report.reporter
     return ReportView(
-        **{
-            name: getattr(report, name) for name in ("report_id", "subject", "reason", "text", "filed_at", "resolution")
-        },
-        **{name: getattr(report.about, name) for name in ("what", "at", "request_id", "partner_id", "merchant_id")},
-        state=ReportState.RESOLVED if report.resolution else ReportState.OPEN,
+        **{name: getattr(report, name) for name in _OF_THE_REPORT},
+        **{name: getattr(report.about, name) for name in About.model_fields},
+        state=ReportState.of(report),
         same_subject=queued.same_subject,
         reporter=ReporterView(
             side=reporter.kind,

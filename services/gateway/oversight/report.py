@@ -6,11 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.contracts.base import Actor, ActorKind
+from shared.contracts.jobs import Job
+from shared.contracts.leads import Lead
 from shared.contracts.reports import (
     About,
     FileReport,
     Report,
     ReportCommand,
+    Reported,
     ReportFact,
     ReportFiled,
     ReportResolved,
@@ -20,6 +23,17 @@ from shared.contracts.reports import (
     subject_of,
 )
 from shared.decisions import Decision, Rejection
+
+
+def about(of: Job | Lead, what: Reported) -> About:
+    """What a report of this job or lead, or of its review, is about."""
+    return About(
+        what=what,
+        at=of.job_id if isinstance(of, Job) else of.lead_id,
+        request_id=of.request_id,
+        partner_id=of.partner_id,
+        merchant_id=of.details.merchant.merchant_id,
+    )
 
 
 def decide(report: Report | None, command: ReportCommand, report_id: UUID, at: datetime) -> Decision:  # noqa: ARG001 - the Decider's signature

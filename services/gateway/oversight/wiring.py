@@ -10,7 +10,7 @@ from shared.aggregate import Aggregate
 from shared.commands import Order
 from shared.contracts.base import Event
 from shared.contracts.jobs import DeclineReason, Job, JobDeclined
-from shared.contracts.reports import About, FileReport, Report, Reported, ReportReason, report_id_of
+from shared.contracts.reports import FileReport, Report, Reported, ReportReason, report_id_of
 from shared.contracts.suspensions import RestorePerson, SuspendPerson, Suspension
 from shared.service import Service
 from shared.topics import JOB_EVENTS, PEOPLE_COMMANDS, REPORT_COMMANDS, REPORTS, SUSPENSIONS
@@ -49,12 +49,6 @@ def on_declined(event: Event[JobDeclined, Job]) -> Iterable[Order]:
     job, decline, actor = event.snapshot, event.fact.decline, event.fact.actor
     if decline.reason is not DeclineReason.SPAM:
         return
-    about = About(
-        what=Reported.JOB,
-        at=job.job_id,
-        request_id=job.request_id,
-        partner_id=job.partner_id,
-        merchant_id=job.details.merchant.merchant_id,
-    )
+    about = report.about(job, Reported.JOB)
     command = FileReport(about=about, reason=ReportReason.SPAM, text=decline.note, actor=actor)
     yield Order(report_id_of(about, actor), command)

@@ -16,6 +16,10 @@ class ReportState(StrEnum):
     OPEN = "open"
     RESOLVED = "resolved"
 
+    @classmethod
+    def of(cls, report: Report) -> "ReportState":
+        return cls.RESOLVED if report.resolution else cls.OPEN
+
 
 _STEPS = {Outcome.UNANSWERED: 2, Outcome.REFUSED: 3, Outcome.DONE: 3}
 """What is known of an act's end, in the order in which it becomes known; its beginning is 1."""
@@ -32,7 +36,7 @@ async def prepare(database: Database) -> None:
 def on_report(received: Received) -> Iterable[Write]:
     report: Report = received.record.snapshot
     fields = {
-        "state": (ReportState.RESOLVED if report.resolution else ReportState.OPEN).value,
+        "state": ReportState.of(report).value,
         "filed_at": report.filed_at,
         "subject": report.subject,
         "report": report.model_dump(mode="json"),

@@ -1,5 +1,6 @@
 """Queries of operators: the queue of reports, and what operators have done."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from shared.contracts.operators import OperatorsAct, Outcome
 from shared.contracts.reports import Report
 from shared.documents import read, readable
 from shared.http import Problem
-from shared.mongo import Database
+from shared.mongo import Database, Document, aggregated
 
 
 class Queued(NamedTuple):
@@ -36,22 +37,27 @@ class Queue:
         """A page of the reports in this state, newest first, and where the next one starts."""
         documents, next_cursor = await page_of(self._reports, {"state": state.value}, "filed_at", cursor)
         found = readable(Report, ((document["_id"], document["report"]) for document in documents))
-        return [await self._queued(report) for report in found], next_cursor
+        return await self._queued(list(found)), next_cursor
 
     async def report(self, report_id: UUID) -> Queued:
         """Raises `Problem` 404."""
         document = await self._reports.find_one({"_id": report_id})
         if document is None:
             raise Problem(404, "not_found", "There is no such report.")
-        return await self._queued(read(Report, document["report"], report_id))
+        return (await self._queued([read(Report, document["report"], report_id)]))[0]
 
     async def acts(self, query: dict[str, Any], cursor: str | None) -> tuple[list[Act], str | None]:
         """A page of acts, newest first, and where the next one starts."""
         documents, next_cursor = await page_of(self._acts, query, "at", cursor)
         return [_act(document) for document in documents], next_cursor
 
-    async def _queued(self, report: Report) -> Queued:
-        return Queued(report, max(1, await self._reports.count_documents({"subject": report.subject})))
+    async def _queued(self, reports: Sequence[Report]) -> list[Queued]:
+        pipeline: list[Document] = [
+            {"$match": {"subject": {"$in": [report.subject for report in reports]}}},
+            {"$group": {"_id": {"subject": "$subject"}, "reports": {"$sum": 1}}},
+        ]
+        counted = {one["_id"]["subject"]: one["reports"] for one in await aggregated(self._reports, pipeline)}
+        return [Queued(report, counted.get(report.subject, 1)) for report in reports]
 
 
 def _act(document: dict[str, Any]) -> Act:

@@ -74,20 +74,28 @@ async def _mails_settled(town: Town, domain: str) -> int:
     return now
 
 
+async def _written_to(  # noqa: PLR0917 - who is written to, and by what
+    town: Town, share: Share, domain: str, server: str, path: str, body: Callable[[str], dict[str, Any]]
+) -> Attack:
+    """One network has 10,000 people of this domain written to."""
+    attack = Attack()
+    asks = (
+        {"method": "POST", "path": path, "json": body(victim)} for victim in _victims(_times(10_000, share), domain)
+    )
+    await many(attack, server, asks)
+    attack.facts["mails"] = await _mails_settled(town, domain)
+    return attack
+
+
 @story(
     "sign-in",
     "One network asks for sign-in links for 10,000 addresses",
     at_most(mails=0),
 )
 async def sign_in(town: Town, share: Share) -> Attack:
-    attack, domain = Attack(), "sign-in-victims.com"
-    asks = (
-        {"method": "POST", "path": "/api/v1/sign-in", "json": {"email": one}}
-        for one in _victims(_times(10_000, share), domain)
+    return await _written_to(
+        town, share, "sign-in-victims.com", town.gateway, "/api/v1/sign-in", lambda victim: {"email": victim}
     )
-    await many(attack, town.gateway, asks)
-    attack.facts["mails"] = await _mails_settled(town, domain)
-    return attack
 
 
 @story(
@@ -96,14 +104,9 @@ async def sign_in(town: Town, share: Share) -> Attack:
     at_most(mails=60),
 )
 async def registration(town: Town, share: Share) -> Attack:
-    attack, domain = Attack(), "registration-victims.com"
-    asks = (
-        {"method": "POST", "path": "/api/v1/registrations", "json": {"email": one}}
-        for one in _victims(_times(10_000, share), domain)
+    return await _written_to(
+        town, share, "registration-victims.com", town.gateway, "/api/v1/registrations", lambda victim: {"email": victim}
     )
-    await many(attack, town.gateway, asks)
-    attack.facts["mails"] = await _mails_settled(town, domain)
-    return attack
 
 
 @story(
@@ -122,14 +125,7 @@ async def parallel(town: Town, _share: Share) -> Attack:
 
 @story("forms", "One network fills in the form for 10,000 addresses", at_most(mails=60))
 async def forms(town: Town, share: Share) -> Attack:
-    attack, domain = Attack(), "form-victims.com"
-    asks = (
-        {"method": "POST", "path": "/api/v1/requests", "json": _request(one)}
-        for one in _victims(_times(10_000, share), domain)
-    )
-    await many(attack, town.leads, asks)
-    attack.facts["mails"] = await _mails_settled(town, domain)
-    return attack
+    return await _written_to(town, share, "form-victims.com", town.leads, "/api/v1/requests", _request)
 
 
 @story(
