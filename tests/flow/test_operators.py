@@ -90,6 +90,18 @@ async def test_the_same_again_is_one_report_and_what_is_added_counts(world: Worl
     assert (report["reason"], report["text"], report["same_subject"]) == ("fraud", "And it asks for money.", 1)
 
 
+async def test_reports_of_one_thing_are_counted_together(world: World) -> None:
+    partner, mia, job = await asked_and_answered(world)
+    slug = (await partner.get("/partner"))["profile"]["slug"]
+    await follow(world, await fill_in_the_form(world, partner=slug, title="Another"))
+    (other,) = [one for one in (await partner.get("/jobs"))["jobs"] if one["job_id"] != job["job_id"]]
+    for one in (job, other):
+        await mia.post(f"/merchant/jobs/{one['job_id']}/report", {"reason": "abuse"})
+    await partner.post(f"/jobs/{job['job_id']}/report", {"reason": "fraud"})
+    counted = {(one["reporter"]["side"], one["at"]): one["same_subject"] for one in await queue(world)}
+    assert counted == {("merchant", job["job_id"]): 2, ("merchant", other["job_id"]): 2, ("partner", job["job_id"]): 1}
+
+
 async def test_a_report_costs_the_reporter_nothing_and_tells_the_other_side_nothing(world: World) -> None:
     partner, mia, job = await asked_and_answered(world)
     before = [await partner.get("/standing"), await mia.get(f"/merchant/jobs/{job['job_id']}")]

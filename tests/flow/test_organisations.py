@@ -16,7 +16,7 @@ from shared.topics import PARTNER_COMMANDS
 from tests.builders import a_command
 from tests.flow.people import ENGLISH, Person, fill_in, fill_in_the_form, follow, session, sign_in
 from tests.flow.test_journey import CALM
-from tests.flow.test_partner_accounts import NEWCOMER, ORGANISATION, SEO, newcomer
+from tests.flow.test_partner_accounts import COLLEAGUE, NEWCOMER, ORGANISATION, SEO, newcomer
 from tests.flow.world import Weather, World
 
 MANY = 25
@@ -160,6 +160,16 @@ async def test_forty_registrations_at_once_are_three_organisations(world: World)
         await asyncio.sleep(0)
     assert sorted({one.result().status_code for one in answers}) == [201, 409]
     assert len((await owner.get("/me"))["memberships"]) == 3
+
+
+async def test_the_link_of_an_invitation_still_signs_in_when_the_organisation_is_suspended(world: World) -> None:
+    owner = await newcomer(world)
+    made = await registered(owner, 1)
+    assert made is not None
+    await acting_for(owner, made).post("/team/invitations", {"email": COLLEAGUE, "name": "Ren", "locale": "ja"})
+    await an_operator(world, suspended(), UUID(made["partner_id"]))
+    ren = await session(world, world.mailbox.last(COLLEAGUE, "token="))
+    assert (await ren.get("/me"))["memberships"] == []
 
 
 async def test_who_owns_a_suspended_organisation_registers_no_other(world: World) -> None:

@@ -248,3 +248,17 @@ async def test_the_marketplace_registers_a_team_that_signs_in_at_once(world: Wor
     owner = await sign_in(world, "owner@ada.example")
     assert (await owner.get("/me"))["memberships"][0]["role"] == Role.OWNER
     assert a_member().joined
+
+
+@pytest.mark.parametrize("docs", [True, False])
+async def test_who_has_signed_in_is_led_to_the_documentation_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, *, docs: bool
+) -> None:
+    world = World(CALM, monkeypatch, docs=docs)
+    client = world.client("gateway")
+    asked = {"email": NEWCOMER, "locale": "en"}
+    assert (await world.asked(client.post("/api/v1/registrations", json=asked))).status_code == 202
+    mail = world.mailbox.last(NEWCOMER, "/sign-in?token=")
+    page = await client.post("/en/sign-in", data={"token": mail.token, "email": mail.to})
+    assert "You are signed in" in page.text
+    assert ('href="/docs"' in page.text) is docs

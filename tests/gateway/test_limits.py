@@ -9,6 +9,7 @@ import pytest
 
 from services.gateway.limits import FREE, TABLE, Act, ActLimits, Counted, Counting
 from services.jobs.parties import MAY
+from shared import rates
 from shared.contracts.base import ActorKind, mailbox_key
 from shared.contracts.jobs import AskAccess, EditReview, SendMessage
 from shared.contracts.leads import AskLeadReview
@@ -136,3 +137,15 @@ def test_a_setting_that_names_no_limit_ends_the_start(changed: dict[str, str]) -
 )
 def test_a_mailbox_is_one_however_its_address_is_spelt(address: str, mailbox: str) -> None:
     assert mailbox_key(address) == mailbox
+
+
+async def test_a_process_remembers_so_many_refusals_the_newest_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "REMEMBERED", 3)
+    office = Office()
+    limits = office.replica()
+    for number in range(8):
+        assert await taken(limits, Act.MAIL_LINK, 6, target=f"person-{number}@kettle.example") == 5
+    assert len(limits._rates._full_until) == 3
+    office.database["windows"].documents.clear()
+    passed = [await taken(limits, Act.MAIL_LINK, 1, target=f"person-{number}@kettle.example") for number in range(8)]
+    assert passed == [1, 1, 1, 1, 1, 0, 0, 0], "Who is remembered costs no query."

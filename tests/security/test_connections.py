@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import perf_counter
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request
@@ -17,7 +19,7 @@ from starlette.responses import StreamingResponse
 from shared.connections import Limits, Watch, allow_files
 from shared.http import application
 from shared.metrics import Metrics
-from shared.process import _config, _Server
+from shared.process import _config, _public, _Server
 from shared.settings import Settings
 from tests.patience import patience, until
 
@@ -322,6 +324,13 @@ async def test_a_proxy_has_as_many_connections_as_it_needs() -> None:
 def test_a_network_is_an_address_or_what_a_household_has_of_ipv6(peer: str, network: str | None) -> None:
     watch = Watch(Limits(), Metrics("tests"), trusted="10.0.0.0/8, 172.16.0.0/12")
     assert watch.network_of((peer, 1)) == network
+
+
+@pytest.mark.parametrize(("url", "https"), [("https://jobs.example", True), ("http://jobs.example", False)])
+def test_what_the_server_itself_refuses_says_https_where_the_site_is_reached_by_it(url: str, *, https: bool) -> None:
+    service: Any = SimpleNamespace(settings=Settings(), metrics=Metrics("tests"))
+    protocol: Any = _public(application("Jobs", url=url), service).http
+    assert protocol.keywords["watch"].https is https
 
 
 def test_the_process_may_open_as_many_files_as_it_is_allowed_to() -> None:
